@@ -1,0 +1,6 @@
+//! Component-wise gradient norm clipping (CWGNC), with everything needed to check it on a CPU.
+
+pub mod gemm;
+pub mod model;
+pub mod param;
+pub mod real;

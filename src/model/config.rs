@@ -1,0 +1,103 @@
+//! The shape of a model: the fields of Hugging Face's `config.json` that a BERT-family encoder needs.
+
+/// Which published architecture: they differ in position numbering, parameter names and head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// `model_type: "bert"` (Devlin et al. 2019): positions count from 0; a pooler, then one linear classifier.
+    Bert,
+    /// `model_type: "roberta"` (Liu et al. 2019): positions count from `pad_token_id + 1`; a two-layer head, no pooler.
+    Roberta,
+}
+
+impl Family {
+    /// The value of `model_type` in `config.json`, and the prefix of the encoder's parameter names.
+    pub fn model_type(self) -> &'static str {
+        match self {
+            Self::Bert => "bert",
+            Self::Roberta => "roberta",
+        }
+    }
+}
+
+/// The element-wise function between the two feed-forward products (`hidden_act`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `gelu`: `x Φ(x)` with the error function.
+    Gelu,
+    /// `gelu_new`, `gelu_pytorch_tanh`: the tanh approximation of GELU.
+    GeluTanh,
+    /// `relu`: `max(x, 0)`.
+    Relu,
+    /// `silu`, `swish`: `x σ(x)`.
+    Silu,
+}
+
+/// What the head predicts, and with which loss (`problem_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// `single_label_classification`: cross-entropy over the labels.
+    Classification,
+    /// `regression`: mean squared error.
+    Regression,
+}
+
+/// A model's shape and rates; field names are those of `config.json`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    /// `model_type`.
+    pub family: Family,
+    /// Rows of the word embedding.
+    pub vocab_size: usize,
+    /// Width `h` of the residual stream.
+    pub hidden_size: usize,
+    /// Encoder layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads `a`; `h` is divisible by `a`.
+    pub num_attention_heads: usize,
+    /// Width of the feed-forward layer.
+    pub intermediate_size: usize,
+    /// The feed-forward activation.
+    pub hidden_act: Activation,
+    /// Dropout probability on embeddings, attention output and feed-forward output, in `[0, 1)`.
+    pub hidden_dropout_prob: f64,
+    /// Dropout probability on attention probabilities, in `[0, 1)`.
+    pub attention_probs_dropout_prob: f64,
+    /// Dropout probability in the head, in `[0, 1)`; `None` means `hidden_dropout_prob`.
+    pub classifier_dropout: Option<f64>,
+    /// Rows of the position embedding (for RoBERTa this includes the `pad_token_id + 1` rows below the first position).
+    pub max_position_embeddings: usize,
+    /// Rows of the token-type embedding.
+    pub type_vocab_size: usize,
+    /// `ε` inside LayerNorm's square root.
+    pub layer_norm_eps: f64,
+    /// Standard deviation of freshly initialised weights.
+    pub initializer_range: f64,
+    /// The padding token: its embedding row gets no gradient (as `torch.nn.Embedding(padding_idx)`).
+    pub pad_token_id: u32,
+    /// What the head predicts.
+    pub problem: Problem,
+    /// Names of the outputs, by index; its length is `num_labels`.
+    pub labels: Vec<String>,
+}
+
+impl ModelConfig {
+    /// The number of outputs of the head.
+    pub fn num_labels(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The most tokens a sequence may have (`max_position_embeddings`, less RoBERTa's offset).
+    pub fn max_tokens(&self) -> usize {
+        match self.family {
+            Family::Bert => self.max_position_embeddings,
+            Family::Roberta => self
+                .max_position_embeddings
+                .saturating_sub(self.pad_token_id as usize + 1),
+        }
+    }
+
+    /// The dropout probability of the head.
+    pub fn head_dropout_prob(&self) -> f64 {
+        self.classifier_dropout.unwrap_or(self.hidden_dropout_prob)
+    }
+}
