@@ -52,7 +52,7 @@ pub trait ParamTree<T> {
     fn params(&self) -> Vec<(String, ArrayViewD<'_, T>)> {
         let mut all = Vec::new();
         self.visit(&mut Path::root(), &mut |name, view| {
-            all.push((name.to_owned(), view))
+            all.push((name.to_owned(), view));
         });
         all
     }
@@ -61,7 +61,7 @@ pub trait ParamTree<T> {
     fn params_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, T>)> {
         let mut all = Vec::new();
         self.visit_mut(&mut Path::root(), &mut |name, view| {
-            all.push((name.to_owned(), view))
+            all.push((name.to_owned(), view));
         });
         all
     }

@@ -64,11 +64,11 @@ pub struct ModelConfig {
     pub attention_probs_dropout_prob: f64,
     /// Dropout probability in the head, in `[0, 1)`; `None` means `hidden_dropout_prob`.
     pub classifier_dropout: Option<f64>,
-    /// Rows of the position embedding (for RoBERTa this includes the `pad_token_id + 1` rows below the first position).
+    /// Rows of the position embedding (for `RoBERTa` this includes the `pad_token_id + 1` rows below the first position).
     pub max_position_embeddings: usize,
     /// Rows of the token-type embedding.
     pub type_vocab_size: usize,
-    /// `ε` inside LayerNorm's square root.
+    /// `ε` inside `LayerNorm`'s square root.
     pub layer_norm_eps: f64,
     /// Standard deviation of freshly initialised weights.
     pub initializer_range: f64,
@@ -86,7 +86,7 @@ impl ModelConfig {
         self.labels.len()
     }
 
-    /// The most tokens a sequence may have (`max_position_embeddings`, less RoBERTa's offset).
+    /// The most tokens a sequence may have (`max_position_embeddings`, less `RoBERTa`'s offset).
     pub fn max_tokens(&self) -> usize {
         match self.family {
             Family::Bert => self.max_position_embeddings,
