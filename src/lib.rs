@@ -2,5 +2,9 @@
 
 pub mod gemm;
 pub mod model;
+pub mod nn;
 pub mod param;
+pub mod pool;
+pub mod random;
 pub mod real;
+pub mod reduce;

@@ -1,5 +1,7 @@
 //! The shape of a model: the fields of Hugging Face's `config.json` that a BERT-family encoder needs.
 
+pub use crate::nn::activation::Activation;
+
 /// Which published architecture: they differ in position numbering, parameter names and head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -17,19 +19,6 @@ impl Family {
             Self::Roberta => "roberta",
         }
     }
-}
-
-/// The element-wise function between the two feed-forward products (`hidden_act`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// `gelu`: `x Φ(x)` with the error function.
-    Gelu,
-    /// `gelu_new`, `gelu_pytorch_tanh`: the tanh approximation of GELU.
-    GeluTanh,
-    /// `relu`: `max(x, 0)`.
-    Relu,
-    /// `silu`, `swish`: `x σ(x)`.
-    Silu,
 }
 
 /// What the head predicts, and with which loss (`problem_type`).

@@ -1,0 +1,146 @@
+//! Activations between the two feed-forward products, element by element.
+//!
+//! ```text
+//! forward    y  = φ(x)              cache: φ'(x)
+//! backward   dx = dy ⊙ φ'(x)
+//!
+//! gelu       φ = x Φ(x)             φ' = Φ(x) + x g(x)        Φ(x) = ½ (1 + erf(x/√2)),  g(x) = exp(−x²/2) / √(2π)
+//! gelu tanh  φ = ½ x (1 + t)        φ' = ½ (1 + t) + ½ x (1 − t²) u'
+//!                                   t = tanh u,  u = √(2/π) (x + 0.044715 x³),  u' = √(2/π) (1 + 3·0.044715 x²)
+//! relu       φ = max(x, 0)          φ' = [x > 0]
+//! silu       φ = x σ                φ' = σ (1 + x (1 − σ))    σ = 1 / (1 + exp(−x))
+//! ```
+//!
+//! Sources: Hendrycks and Gimpel, *Gaussian Error Linear Units*, 2016, arXiv 1606.08415, section 2 (both forms of
+//! GELU); Elfwing et al. 2017, arXiv 1702.03118 (SiLU). The derivative is computed beside the value, because both need
+//! the same `erf`, `tanh` or `exp`, and takes the memory of `x`.
+
+use crate::nn::ROWS_PER_TASK;
+use crate::pool::{Buffer, Pool};
+use crate::real::Real;
+use rayon::prelude::*;
+
+/// Which `φ`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `gelu`: `x Φ(x)` with the error function.
+    Gelu,
+    /// `gelu_new`, `gelu_pytorch_tanh`: the tanh approximation of GELU.
+    GeluTanh,
+    /// `relu`: `max(x, 0)`.
+    Relu,
+    /// `silu`, `swish`: `x σ(x)`.
+    Silu,
+}
+
+/// What [`backward`] needs: `φ'(x)`.
+#[derive(Debug)]
+pub struct ActivationCache<T: Real> {
+    slope: Buffer<T>,
+}
+
+/// `y = φ(x)` and its cache, for which the memory of `x` is used.
+pub fn forward<T: Real>(phi: Activation, x: Buffer<T>, pool: &Pool<T>) -> (Buffer<T>, ActivationCache<T>) {
+    let (rows, columns) = x.dim();
+    let mut y = pool.buffer(rows, columns);
+    let mut slope = x;
+    let value_and_slope = match phi {
+        Activation::Gelu => gelu,
+        Activation::GeluTanh => gelu_tanh,
+        Activation::Relu => relu,
+        Activation::Silu => silu,
+    };
+    let rows = slope
+        .flat_mut()
+        .par_chunks_mut(columns)
+        .zip(y.flat_mut().par_chunks_mut(columns));
+    rows.with_min_len(ROWS_PER_TASK).for_each(|(slope, y)| {
+        for (slope, y) in slope.iter_mut().zip(y) {
+            (*y, *slope) = value_and_slope(*slope);
+        }
+    });
+    (y, ActivationCache { slope })
+}
+
+/// `dx = dy ⊙ φ'(x)`, in the memory of `dy`.
+pub fn backward<T: Real>(dy: Buffer<T>, cache: &ActivationCache<T>) -> Buffer<T> {
+    let columns = dy.ncols();
+    let mut dx = dy;
+    let rows = dx
+        .flat_mut()
+        .par_chunks_mut(columns)
+        .zip(cache.slope.flat().par_chunks(columns));
+    rows.with_min_len(ROWS_PER_TASK).for_each(|(dx, slope)| {
+        dx.iter_mut().zip(slope).for_each(|(dx, &slope)| *dx *= slope);
+    });
+    dx
+}
+
+/// `√(2/π)`.
+const SQRT_2_OVER_PI: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+
+/// The cubic coefficient of the tanh approximation (Hendrycks and Gimpel, section 2).
+const CUBIC: f64 = 0.044_715;
+
+fn gelu<T: Real>(x: T) -> (T, T) {
+    let half = T::of(0.5);
+    let cdf = half * (T::one() + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erf());
+    let density = T::of(SQRT_2_OVER_PI) * half * (-half * x * x).exp();
+    (x * cdf, cdf + x * density)
+}
+
+fn gelu_tanh<T: Real>(x: T) -> (T, T) {
+    let half = T::of(0.5);
+    let t = (T::of(SQRT_2_OVER_PI) * (x + T::of(CUBIC) * x * x * x)).tanh();
+    let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * CUBIC) * x * x);
+    (
+        half * x * (T::one() + t),
+        half * (T::one() + t) + half * x * (T::one() - t * t) * du,
+    )
+}
+
+/// At 0 the derivative is 0, as in PyTorch. A NaN stays one.
+fn relu<T: Real>(x: T) -> (T, T) {
+    if x <= T::zero() {
+        (T::zero(), T::zero())
+    } else {
+        (x, T::one())
+    }
+}
+
+fn silu<T: Real>(x: T) -> (T, T) {
+    let sigmoid = T::one() / (T::one() + (-x).exp());
+    (x * sigmoid, sigmoid * (T::one() + x * (T::one() - sigmoid)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Φ(1) = 0.841344746068543 and g(1) = 0.241970724519143 (tables of the normal distribution); σ(1) =
+    /// 0.731058578630005; the tanh form at 1: u = 0.7978845608028654 · 1.044715, tanh u = 0.682383883124651.
+    #[test]
+    fn values_at_one() {
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-14, "{a} {b}");
+        close(gelu(1.0).0, 0.841_344_746_068_543);
+        close(gelu(1.0).1, 0.841_344_746_068_543 + 0.241_970_724_519_143);
+        close(silu(1.0).0, 0.731_058_578_630_005);
+        close(silu(1.0).1, 0.731_058_578_630_005 * (2.0 - 0.731_058_578_630_005));
+        let t = (0.797_884_560_802_865_4_f64 * 1.044_715).tanh();
+        close(gelu_tanh(1.0).0, 0.5 * (1.0 + t));
+        assert_eq!(relu(2.5), (2.5, 1.0));
+        assert_eq!(relu(-2.5), (0.0, 0.0));
+        assert_eq!(relu(0.0), (0.0, 0.0));
+    }
+
+    /// Far out, every φ is 0 or x with slope 0 or 1, and nothing overflows on the way.
+    #[test]
+    fn limits() {
+        for phi in [gelu::<f32>, gelu_tanh::<f32>, relu::<f32>, silu::<f32>] {
+            assert_eq!(phi(100.0), (100.0, 1.0));
+            let (y, slope) = phi(-200.0);
+            assert!(y.abs() < 1e-30 && slope.abs() < 1e-30, "{y} {slope}");
+            assert!(phi(f32::NAN).0.is_nan());
+        }
+    }
+}

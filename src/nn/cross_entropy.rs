@@ -1,0 +1,80 @@
+//! Softmax and cross-entropy, fused: the mean over the sequences of `−log softmax(z)[label]`.
+//!
+//! ```text
+//! forward    p  = softmax(z), row by row            z: [b, c]
+//!            L  = −Σ_b log p[label] / B             B: the number of sequences the mean is over
+//! backward   dz = (p − onehot(label)) / B
+//! ```
+//!
+//! The logits are few, so both run in `f64` whatever the element type. `B` is given, because a batch may be one part
+//! of a larger one whose gradient is accumulated.
+
+use crate::pool::{Buffer, Pool};
+use crate::real::Real;
+use ndarray::ArrayView2;
+
+/// `(L, dz)` for the labels `label[k] < c`, the mean taken over `sequences`.
+///
+/// # Panics
+/// If there is not one label for each row, or a label is not below `c`.
+#[track_caller]
+pub fn cross_entropy<T: Real>(
+    z: ArrayView2<'_, T>,
+    labels: &[usize],
+    sequences: usize,
+    pool: &Pool<T>,
+) -> (f64, Buffer<T>) {
+    assert_eq!(z.nrows(), labels.len(), "cross-entropy: one label for each row");
+    let mut dz = pool.buffer(z.nrows(), z.ncols());
+    let mut loss = 0.0;
+    for ((z, mut dz), &label) in z.rows().into_iter().zip(dz.rows_mut()).zip(labels) {
+        assert!(label < z.len(), "label {label} of {} classes", z.len());
+        let p = softmax(z.iter().map(|z| z.widen()));
+        loss -= log_softmax(z.iter().map(|z| z.widen()), label) / sequences as f64;
+        for (c, (dz, p)) in dz.iter_mut().zip(p).enumerate() {
+            *dz = T::of((p - f64::from(u8::from(c == label))) / sequences as f64);
+        }
+    }
+    (loss, dz)
+}
+
+/// `softmax(z)`, shifted by the maximum so that nothing overflows.
+pub fn softmax(z: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+    let max = z.clone().fold(f64::NEG_INFINITY, f64::max);
+    let exp: Vec<f64> = z.map(|z| (z - max).exp()).collect();
+    let total: f64 = exp.iter().sum();
+    exp.into_iter().map(|e| e / total).collect()
+}
+
+/// `log softmax(z)[label]`, accurate where the probability itself would round to 0 or 1.
+fn log_softmax(z: impl Iterator<Item = f64> + Clone, label: usize) -> f64 {
+    let max = z.clone().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = z.clone().map(|z| (z - max).exp()).sum();
+    let chosen = z.clone().nth(label).unwrap_or(f64::NAN);
+    (chosen - max) - total.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::arr2;
+
+    /// z = [ln 1, ln 3] has p = [1/4, 3/4]; with label 0 and a mean over 2 sequences L = ln(4)/2 and
+    /// dz = [(1/4 − 1)/2, (3/4)/2].
+    #[test]
+    fn worked_example() {
+        let z = arr2(&[[0.0, 3.0_f64.ln()]]);
+        let (loss, dz) = cross_entropy(z.view(), &[0], 2, &Pool::new());
+        assert!((loss - 4.0_f64.ln() / 2.0).abs() < 1e-15);
+        assert!((&*dz - &arr2(&[[-0.375, 0.375]])).iter().all(|x| x.abs() < 1e-15));
+    }
+
+    /// A confident right answer costs exp(−40), not zero; a confident wrong one 1000, not infinity.
+    #[test]
+    fn extremes() {
+        let loss = |z: [f64; 2]| cross_entropy(arr2(&[z]).view(), &[0], 1, &Pool::new()).0;
+        assert_eq!(loss([0.0, 1000.0]), 1000.0);
+        assert!((0.0..1e-15).contains(&loss([40.0, 0.0])));
+        assert!(loss([f64::NAN, 0.0]).is_nan());
+    }
+}

@@ -1,0 +1,105 @@
+//! Linear layer.
+//!
+//! ```text
+//! forward    y  = x Wᵀ + b          x: [n, i]   W: [o, i]   b: [o]   y: [n, o]
+//!
+//! backward   dx = dy W
+//!            dW += dyᵀ x
+//!            db += Σₙ dy
+//! ```
+//!
+//! The cache of a linear layer is its input, which its neighbours need as well: the caller keeps it.
+
+use crate::gemm;
+use crate::param::{ParamTree, Path, Visitor, VisitorMut};
+use crate::pool::{Buffer, Pool};
+use crate::real::Real;
+use crate::reduce;
+use ndarray::{Array1, Array2, ArrayView2};
+
+/// `y = x Wᵀ + b`, as `torch.nn.Linear`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear<T> {
+    /// `W: [o, i]`.
+    pub weight: Array2<T>,
+    /// `b: [o]`.
+    pub bias: Array1<T>,
+}
+
+impl<T: Real> Linear<T> {
+    /// All zeros: a gradient to accumulate into, or a layer to load.
+    pub fn zeros(inputs: usize, outputs: usize) -> Self {
+        Self {
+            weight: Array2::zeros((outputs, inputs)),
+            bias: Array1::zeros(outputs),
+        }
+    }
+
+    /// `y = x Wᵀ + b`.
+    pub fn forward(&self, x: ArrayView2<'_, T>, pool: &Pool<T>) -> Buffer<T> {
+        let mut y = pool.buffer(x.nrows(), self.bias.len());
+        y.assign(&self.bias);
+        gemm::mul_add(x, self.weight.t(), y.view_mut());
+        y
+    }
+
+    /// Adds `dW` and `db` to `grad` and returns `dx`; `x` is the input of [`Linear::forward`].
+    pub fn backward(
+        &self,
+        dy: ArrayView2<'_, T>,
+        x: ArrayView2<'_, T>,
+        grad: &mut Self,
+        pool: &Pool<T>,
+    ) -> Buffer<T> {
+        let mut dx = pool.buffer(x.nrows(), x.ncols());
+        gemm::mul(dy, self.weight.view(), dx.view_mut());
+        gemm::mul_add(dy.t(), x, grad.weight.view_mut());
+        reduce::add_rows(dy, grad.bias.as_slice_mut().expect("a bias is contiguous"));
+        dx
+    }
+}
+
+impl<T> ParamTree<T> for Linear<T> {
+    fn visit<'a>(&'a self, path: &mut Path, f: Visitor<'_, 'a, T>) {
+        path.within("weight", |path| f(path.as_str(), self.weight.view().into_dyn()));
+        path.within("bias", |path| f(path.as_str(), self.bias.view().into_dyn()));
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &mut Path, f: VisitorMut<'_, 'a, T>) {
+        path.within("weight", |path| {
+            f(path.as_str(), self.weight.view_mut().into_dyn())
+        });
+        path.within("bias", |path| f(path.as_str(), self.bias.view_mut().into_dyn()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{arr1, arr2};
+
+    /// One row by hand. x = [1, 2], W = [[3, 4], [5, 6], [7, 8]], b = [10, 20, 30]:
+    /// y = [3+8+10, 5+12+20, 7+16+30] = [21, 37, 53].
+    /// With dy = [1, -1, 2]: dx = [3-5+14, 4-6+16] = [12, 14]; dW = dyᵀ x; db = dy. The gradient starts at ones.
+    #[test]
+    fn worked_example() {
+        let layer = Linear {
+            weight: arr2(&[[3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]),
+            bias: arr1(&[10.0, 20.0, 30.0]),
+        };
+        let (x, dy) = (arr2(&[[1.0, 2.0]]), arr2(&[[1.0, -1.0, 2.0]]));
+        let pool = Pool::new();
+        assert_eq!(*layer.forward(x.view(), &pool), arr2(&[[21.0, 37.0, 53.0]]));
+
+        let mut grad = Linear {
+            weight: Array2::ones((3, 2)),
+            bias: Array1::ones(3),
+        };
+        assert_eq!(
+            *layer.backward(dy.view(), x.view(), &mut grad, &pool),
+            arr2(&[[12.0, 14.0]])
+        );
+        assert_eq!(grad.weight, arr2(&[[2.0, 3.0], [0.0, -1.0], [3.0, 5.0]]));
+        assert_eq!(grad.bias, arr1(&[2.0, 0.0, 3.0]));
+    }
+}
