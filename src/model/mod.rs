@@ -1,5 +1,19 @@
-//! Models: how the layers are put together, under which names.
+//! Models: how the layers are put together, and under which names.
+//!
+//! Only this module knows Hugging Face's parameter names beyond the leaves, each at the place where the child is.
+//! In reading order: [`config`], [`batch`], [`noise`], [`embeddings`], [`layer`], [`encoder`], [`classifier`], [`init`].
 
-mod config;
+pub mod batch;
+pub mod classifier;
+pub mod config;
+pub mod embeddings;
+pub mod encoder;
+pub mod init;
+pub mod layer;
+pub mod noise;
 
+pub use batch::Batch;
+pub use classifier::{SequenceClassifier, Targets};
 pub use config::{Activation, Family, ModelConfig, Problem};
+pub use layer::Tokens;
+pub use noise::Noise;

@@ -1,0 +1,221 @@
+//! The encoder with a head on the first token: classification or regression of whole sequences.
+//!
+//! ```text
+//! forward    x  = encoder(batch), the first token of each sequence         [b, h]
+//!            x  = dropout(x)                                               RoBERTa only
+//!            t  = tanh(x W_dᵀ + b_d)                                       [b, h]
+//!            z  = dropout(t) W_cᵀ + b_c                                    [b, c]
+//!            L  = cross-entropy(z, label)   or   mean squared error(z, target)
+//!
+//! backward   dt = dropout'(linear'(dz))
+//!            du = dt ⊙ (1 − t²)
+//!            dx = linear'(du), and RoBERTa's dropout'
+//! ```
+//!
+//! BERT calls the first linear layer and its tanh the pooler (`bert.pooler.dense`, `classifier`); RoBERTa has them in
+//! its head (`classifier.dense`, `classifier.out_proj`). Both are [`Head`] here; the names differ in the walk alone.
+
+use crate::model::batch::Batch;
+use crate::model::config::{Family, ModelConfig};
+use crate::model::encoder::{Encoder, EncoderCache};
+use crate::model::layer::{Tokens, gather, scatter_add};
+use crate::model::noise::{Noise, Site};
+use crate::nn::cross_entropy::cross_entropy;
+use crate::nn::dropout;
+use crate::nn::linear::Linear;
+use crate::nn::mean_squared_error::mean_squared_error;
+use crate::param::{ParamTree, Path, Visitor, VisitorMut};
+use crate::pool::{Buffer, Pool};
+use crate::real::Real;
+use ndarray::{Array2, ArrayView2};
+
+/// `BertForSequenceClassification` / `RobertaForSequenceClassification`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequenceClassifier<T> {
+    /// Which names the walk gives.
+    pub family: Family,
+    /// Everything below the head.
+    pub encoder: Encoder<T>,
+    /// From the first token to the logits.
+    pub head: Head<T>,
+}
+
+/// A dense layer with tanh, and the last linear layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head<T> {
+    /// `W_d: [h, h]`.
+    pub dense: Linear<T>,
+    /// `W_c: [c, h]`.
+    pub out: Linear<T>,
+}
+
+/// What the sequences of a batch should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// A class for each sequence.
+    Classes(Vec<usize>),
+    /// Values, `[b, c]`.
+    Values(Array2<f64>),
+}
+
+/// What [`SequenceClassifier::backward`] needs.
+#[derive(Debug)]
+pub struct ClassifierCache<T: Real> {
+    noise: Noise,
+    tokens: Tokens,
+    encoder: EncoderCache<T>,
+    /// The encoder's output, kept for its hidden states where all tokens were asked for.
+    output: Option<Buffer<T>>,
+    x: Buffer<T>,
+    t: Buffer<T>,
+    dropped: Buffer<T>,
+    row_keys: Vec<u64>,
+}
+
+impl<T: Real> ClassifierCache<T> {
+    /// `hidden_states` as Hugging Face returns them, packed: the embeddings' output, then each layer's, `[n, h]`. The
+    /// last one is there if the forward pass was asked for [`Tokens::All`].
+    pub fn hidden_states(&self) -> impl Iterator<Item = ArrayView2<'_, T>> {
+        self.encoder
+            .hidden_states()
+            .chain(self.output.iter().map(Buffer::view))
+    }
+}
+
+impl<T: Real> SequenceClassifier<T> {
+    /// All zeros: a gradient to accumulate into, or a model to load.
+    pub fn zeros(config: &ModelConfig) -> Self {
+        let h = config.hidden_size;
+        Self {
+            family: config.family,
+            encoder: Encoder::zeros(config),
+            head: Head {
+                dense: Linear::zeros(h, h),
+                out: Linear::zeros(h, config.num_labels()),
+            },
+        }
+    }
+
+    /// The logits `[b, c]`.
+    ///
+    /// The head reads first tokens alone: [`Tokens::First`] spares the last layer all others, [`Tokens::All`] gives
+    /// the same logits and every hidden state.
+    ///
+    /// # Panics
+    /// If an id, position or type lies outside its table.
+    pub fn forward(
+        &self,
+        config: &ModelConfig,
+        batch: &Batch,
+        noise: Noise,
+        tokens: Tokens,
+        pool: &Pool<T>,
+    ) -> (Buffer<T>, ClassifierCache<T>) {
+        let p = config.head_dropout_prob();
+        let (output, encoder) = self.encoder.forward(config, batch, noise, tokens, pool);
+        let keys = batch.token_keys();
+        let row_keys: Vec<u64> = batch.first_tokens().iter().map(|&row| keys[row]).collect();
+        let (mut x, output) = match tokens {
+            Tokens::First => (output, None),
+            Tokens::All => (gather(&output, batch.first_tokens(), pool), Some(output)),
+        };
+        if config.family == Family::Roberta {
+            dropout::apply(&mut x, noise.mask(Site::HeadInput, p), &row_keys);
+        }
+        let mut t = self.head.dense.forward(x.view(), pool);
+        t.mapv_inplace(|u| u.tanh());
+        let mut dropped = pool.copy(t.view());
+        dropout::apply(&mut dropped, noise.mask(Site::HeadOutput, p), &row_keys);
+        let z = self.head.out.forward(dropped.view(), pool);
+        (
+            z,
+            ClassifierCache {
+                noise,
+                tokens,
+                encoder,
+                output,
+                x,
+                t,
+                dropped,
+                row_keys,
+            },
+        )
+    }
+
+    /// Adds the parameters' gradients to `grad`; `dz` is the gradient of the logits.
+    pub fn backward(
+        &self,
+        config: &ModelConfig,
+        batch: &Batch,
+        dz: ArrayView2<'_, T>,
+        cache: &ClassifierCache<T>,
+        grad: &mut Self,
+        pool: &Pool<T>,
+    ) {
+        let (p, noise, row_keys) = (config.head_dropout_prob(), cache.noise, &cache.row_keys);
+        let mut dt = self
+            .head
+            .out
+            .backward(dz, cache.dropped.view(), &mut grad.head.out, pool);
+        dropout::apply(&mut dt, noise.mask(Site::HeadOutput, p), row_keys);
+        let mut du = dt;
+        du.zip_mut_with(&cache.t, |d, &t| *d *= T::one() - t * t);
+        let mut dx = self
+            .head
+            .dense
+            .backward(du.view(), cache.x.view(), &mut grad.head.dense, pool);
+        if config.family == Family::Roberta {
+            dropout::apply(&mut dx, noise.mask(Site::HeadInput, p), row_keys);
+        }
+        if cache.tokens == Tokens::All {
+            let first = dx;
+            dx = pool.zeros(batch.tokens(), config.hidden_size);
+            scatter_add(&first, batch.first_tokens(), &mut dx);
+        }
+        self.encoder
+            .backward(config, batch, dx, &cache.encoder, &mut grad.encoder, pool);
+    }
+}
+
+/// The loss `L` and the gradient `dz` of the logits, the mean taken over `sequences`.
+///
+/// # Panics
+/// If the targets do not fit the logits.
+#[track_caller]
+pub fn loss<T: Real>(
+    z: ArrayView2<'_, T>,
+    targets: &Targets,
+    sequences: usize,
+    pool: &Pool<T>,
+) -> (f64, Buffer<T>) {
+    match targets {
+        Targets::Classes(labels) => cross_entropy(z, labels, sequences, pool),
+        Targets::Values(values) => mean_squared_error(z, values.view(), sequences, pool),
+    }
+}
+
+impl Family {
+    /// The names of the head's two layers.
+    fn head_names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Bert => ("bert.pooler.dense", "classifier"),
+            Self::Roberta => ("classifier.dense", "classifier.out_proj"),
+        }
+    }
+}
+
+impl<T> ParamTree<T> for SequenceClassifier<T> {
+    fn visit<'a>(&'a self, path: &mut Path, f: Visitor<'_, 'a, T>) {
+        let (dense, out) = self.family.head_names();
+        path.within(self.family.model_type(), |path| self.encoder.visit(path, f));
+        path.within(dense, |path| self.head.dense.visit(path, f));
+        path.within(out, |path| self.head.out.visit(path, f));
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &mut Path, f: VisitorMut<'_, 'a, T>) {
+        let (dense, out) = self.family.head_names();
+        path.within(self.family.model_type(), |path| self.encoder.visit_mut(path, f));
+        path.within(dense, |path| self.head.dense.visit_mut(path, f));
+        path.within(out, |path| self.head.out.visit_mut(path, f));
+    }
+}

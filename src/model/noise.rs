@@ -1,0 +1,59 @@
+//! Where dropout acts, and how each place gets its mask.
+
+use crate::nn::dropout::Mask;
+use crate::random;
+
+/// The randomness of one training step, or none at inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noise {
+    /// Inference: nothing is dropped.
+    Off,
+    /// Training: masks follow from the run's dropout seed and the number of the optimiser step.
+    Step {
+        /// The dropout seed of the run.
+        seed: u64,
+        /// The optimiser step.
+        step: u64,
+    },
+}
+
+/// The places where Hugging Face's BERT and RoBERTa drop elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// After the LayerNorm of the embeddings.
+    Embeddings,
+    /// The attention probabilities of an encoder layer.
+    AttentionProbs(usize),
+    /// The attention output of an encoder layer, before its residual.
+    AttentionOutput(usize),
+    /// The feed-forward output of an encoder layer, before its residual.
+    FeedForwardOutput(usize),
+    /// RoBERTa's head only: the first token, before the dense layer.
+    HeadInput,
+    /// The head, before the last linear layer.
+    HeadOutput,
+}
+
+impl Site {
+    fn key(self) -> u64 {
+        let (kind, layer) = match self {
+            Self::Embeddings => (0, 0),
+            Self::AttentionProbs(layer) => (1, layer),
+            Self::AttentionOutput(layer) => (2, layer),
+            Self::FeedForwardOutput(layer) => (3, layer),
+            Self::HeadInput => (4, 0),
+            Self::HeadOutput => (5, 0),
+        };
+        random::key(&[kind, layer as u64])
+    }
+}
+
+impl Noise {
+    /// The mask at `site` for dropout probability `p`.
+    pub fn mask(self, site: Site, p: f64) -> Mask {
+        match self {
+            Self::Off => Mask::OFF,
+            Self::Step { seed, step } => Mask::new(random::key(&[seed, step, site.key()]), p),
+        }
+    }
+}
