@@ -1,10 +1,13 @@
 //! Component-wise gradient norm clipping (CWGNC), with everything needed to check it on a CPU.
 
+pub mod clip;
 pub mod gemm;
 pub mod model;
 pub mod nn;
+pub mod optim;
 pub mod param;
 pub mod pool;
 pub mod random;
 pub mod real;
 pub mod reduce;
+pub mod train;

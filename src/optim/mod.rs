@@ -1,0 +1,7 @@
+//! Optimisation: [`adamw`] and the learning-rate [`schedule`].
+
+pub mod adamw;
+pub mod schedule;
+
+pub use adamw::{AdamW, AdamWForm, AdamWSettings, ParamUpdate};
+pub use schedule::LinearSchedule;

@@ -1,0 +1,5 @@
+//! Training: [`step`], one optimiser step.
+
+pub mod step;
+
+pub use step::{Micro, NotFinite, StepReport, Trainer};
