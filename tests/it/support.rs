@@ -10,12 +10,17 @@ pub fn fixtures() -> PathBuf {
 
 /// The folder with models and data that are not committed, if it is there; says loudly when it is not.
 pub fn shared(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("CWGNC_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let folder = std::env::var_os("CWGNC_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
+        PathBuf::from,
+    );
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("SKIPPED {test}: no folder {} (set CWGNC_SHARED to where it is)", folder.display());
+    eprintln!(
+        "SKIPPED {test}: no folder {} (set CWGNC_SHARED to where it is)",
+        folder.display()
+    );
     None
 }
 
@@ -30,18 +35,34 @@ pub struct Tensor {
 pub fn tensors(path: &Path) -> (BTreeMap<String, Tensor>, BTreeMap<String, String>) {
     let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("a safetensors file");
-    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let metadata = header
+        .metadata()
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
     let file = safetensors::SafeTensors::deserialize(&bytes).expect("a safetensors file");
     let read = |view: &safetensors::tensor::TensorView<'_>| {
-        let words = view.data().chunks_exact(8).map(|b| <[u8; 8]>::try_from(b).expect("eight bytes"));
+        let words = view
+            .data()
+            .chunks_exact(8)
+            .map(|b| <[u8; 8]>::try_from(b).expect("eight bytes"));
         let values = match view.dtype() {
             safetensors::Dtype::F64 => words.map(f64::from_le_bytes).collect(),
             safetensors::Dtype::I64 => words.map(|b| i64::from_le_bytes(b) as f64).collect(),
             other => panic!("{}: {other:?}", path.display()),
         };
-        Tensor { shape: view.shape().to_vec(), values }
+        Tensor {
+            shape: view.shape().to_vec(),
+            values,
+        }
     };
-    (file.iter().map(|(name, view)| (name.to_owned(), read(&view))).collect(), metadata)
+    (
+        file.iter()
+            .map(|(name, view)| (name.to_owned(), read(&view)))
+            .collect(),
+        metadata,
+    )
 }
 
 /// `‖got − expected‖ / scale`, all in `f64`.
@@ -64,5 +85,9 @@ pub fn norm(x: &[f64]) -> f64 {
 
 /// Runs `f` on a pool of `threads` threads.
 pub fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool").install(f)
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .expect("a thread pool")
+        .install(f)
 }
