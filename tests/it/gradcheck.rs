@@ -26,8 +26,8 @@ use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 /// The largest relative error allowed; the differences themselves are good to about 1e-11.
 const TOLERANCE: f64 = 1e-8;
 
-/// The step of the difference: rounding contributes about `2⁻⁵³ / h = 5e-13`, truncation `h⁴` times a fifth derivative.
-const H: f64 = 2e-4;
+/// The step of the difference: rounding contributes about `2⁻⁵³ / h = 1e-12`, truncation `h⁴` times a fifth derivative.
+const H: f64 = 1e-4;
 
 /// A gradient below this part of the mean norm is zero but for rounding and is measured against the mean.
 const ZERO: f64 = 1e-9;
