@@ -1,0 +1,104 @@
+//! Whole files: read with a name in the error, written completely or not at all, identified by a hash.
+
+use super::CheckpointError;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Bytes collected before they go to the operating system.
+const BUFFER: usize = 1 << 18;
+
+/// The whole file.
+///
+/// # Errors
+/// [`CheckpointError::Read`], with the path and the system's reason.
+pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    fs::read(path).map_err(|source| CheckpointError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Writes a file so that `path` holds either what it held before or everything that `write` wrote.
+///
+/// The bytes go to a temporary file in the same folder, reach the disk, and only then take the name; the folder is
+/// synced too, so the name survives a power cut. A `path` that is a symbolic link is replaced, not followed.
+///
+/// # Errors
+/// [`CheckpointError::Write`] with the reason, from `write` or from the system (a full disk, a missing folder). The
+/// temporary file is then gone.
+pub fn write_atomic(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), CheckpointError> {
+    replace(path, write).map_err(|source| CheckpointError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    if path.file_name().is_none() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the path does not end in a file name",
+        ));
+    }
+    let folder = folder_of(path);
+    // Dropping `temporary` removes it, on every way out before `persist`.
+    let temporary = create_in(&folder)?;
+    let mut out = BufWriter::with_capacity(BUFFER, temporary.as_file());
+    write(&mut out)?;
+    out.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()?;
+    temporary.persist(path).map_err(|e| e.error)?;
+    sync_folder(&folder)
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A new file in the folder, with the permissions that any new file gets (tempfile's own are the owner's alone).
+fn create_in(folder: &Path) -> io::Result<NamedTempFile> {
+    // tempfile adds its random name to the reason; what the system said is enough.
+    let mut code = None;
+    tempfile::Builder::new()
+        .prefix(".cwgnc-")
+        .suffix(".tmp")
+        .make_in(folder, |path| {
+            let file = File::options().write(true).create_new(true).open(path);
+            file.inspect_err(|e| code = e.raw_os_error())
+        })
+        .map_err(|e| code.map_or(e, io::Error::from_raw_os_error))
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // Some network file systems cannot sync a folder; the file itself is on disk by now.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    // A folder cannot be opened as a file there.
+    Ok(())
+}
+
+/// The 64-bit FNV-1a hash of the bytes as `fnv1a64:` and 16 hexadecimal digits.
+///
+/// It tells files apart in reports; it is no protection against a forger.
+pub fn fnv1a64(bytes: &[u8]) -> String {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("fnv1a64:{hash:016x}")
+}

@@ -1,0 +1,325 @@
+//! A folder's weights into a model: first decide everything by names, shapes and types, then copy.
+
+use super::names::{self, Part};
+use super::weights::{Tensor, Weights};
+use super::{
+    CheckpointError, LoadReport, LoadedFile, ProblemKind, TakenTensor, TensorProblem, element, file,
+};
+use crate::model::{Family, ModelConfig};
+use crate::param::ParamTree;
+use crate::real::Real;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What the model is loaded for, which decides what the file may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To evaluate, predict or go on training: every tensor comes from the file, and nothing unknown is left over.
+    Inference,
+    /// To train on a task: the file may lack the pooler or the head, its head may have another number of labels, and
+    /// tensors outside the encoder that the model does not use are ignored.
+    FineTuning,
+}
+
+/// Loads the weights of the folder `dir` (`model.safetensors`, or the shards of `model.safetensors.index.json`).
+///
+/// Values become `T` by rounding to nearest. Old spellings (`LayerNorm.gamma`, no `bert.` in front) are translated.
+/// With [`Purpose::FineTuning`] the tensors of [`LoadReport::to_initialise`] keep the values they had in `model`: the
+/// caller initialises them.
+///
+/// # Errors
+/// [`CheckpointError`] if a file cannot be read or is damaged, or [`CheckpointError::Tensors`] with *every* tensor
+/// that is missing, misshapen, of an unusable type, not part of the model, given twice, or not finite. `model` is then
+/// unchanged.
+pub fn load_into<T: Real>(
+    dir: &Path,
+    config: &ModelConfig,
+    purpose: Purpose,
+    model: &mut impl ParamTree<T>,
+) -> Result<LoadReport, CheckpointError> {
+    let weights = Weights::open(dir)?;
+    let wanted: Vec<(String, Vec<usize>)> = model
+        .params()
+        .into_iter()
+        .map(|(name, view)| (name, view.shape().to_vec()))
+        .collect();
+    let plan = Matching::new(&weights, config.family, purpose)?.plan(&wanted);
+    let mut problems = plan.problems;
+    problems.extend(
+        plan.sources
+            .iter()
+            .filter_map(|(name, found)| non_finite::<T>(name, found.tensor)),
+    );
+    if !problems.is_empty() {
+        problems.sort_by(|a, b| a.name.cmp(&b.name));
+        return Err(CheckpointError::Tensors {
+            path: weights.path,
+            problems,
+        });
+    }
+    for (name, mut view) in model.params_mut() {
+        if let Some(found) = plan.sources.get(name.as_str()) {
+            let mut values = view.iter_mut();
+            element::each(found.tensor.entry.dtype, found.tensor.data(), |x| {
+                if let Some(value) = values.next() {
+                    *value = T::of(x);
+                }
+            });
+        }
+    }
+    let mut report = LoadReport {
+        files: weights.files.iter().map(describe).collect(),
+        taken: Vec::new(),
+        renamed: Vec::new(),
+        ignored: plan.ignored.into_iter().collect(),
+        to_initialise: plan.to_initialise,
+    };
+    for (name, shape) in &wanted {
+        if let Some(found) = plan.sources.get(name.as_str()) {
+            let dtype = found.tensor.entry.dtype.to_string();
+            report.taken.push(TakenTensor {
+                name: name.clone(),
+                dtype,
+                shape: shape.clone(),
+            });
+            if found.name != name {
+                report.renamed.push((found.name.to_owned(), name.clone()));
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn describe(file: &super::tensor_file::TensorFile) -> LoadedFile {
+    LoadedFile {
+        path: file.path.clone(),
+        bytes: file.bytes.len() as u64,
+        hash: file::fnv1a64(&file.bytes),
+    }
+}
+
+/// A tensor under the name that the file gives it.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    name: &'a str,
+    tensor: Tensor<'a>,
+}
+
+/// The file's tensors by today's names.
+struct Matching<'a> {
+    family: Family,
+    purpose: Purpose,
+    found: BTreeMap<String, Vec<Found<'a>>>,
+}
+
+/// What to do with every tensor.
+struct Plan<'a> {
+    sources: BTreeMap<&'a str, Found<'a>>,
+    ignored: BTreeSet<String>,
+    to_initialise: Vec<String>,
+    problems: Vec<TensorProblem>,
+}
+
+impl<'a> Matching<'a> {
+    fn new(weights: &'a Weights, family: Family, purpose: Purpose) -> Result<Self, CheckpointError> {
+        let mut found: BTreeMap<String, Vec<Found<'a>>> = BTreeMap::new();
+        for (name, tensor) in weights.tensors() {
+            found
+                .entry(names::target(family, name))
+                .or_default()
+                .push(Found { name, tensor });
+        }
+        let other = match family {
+            Family::Bert => Family::Roberta,
+            Family::Roberta => Family::Bert,
+        };
+        let holds = |family| {
+            found
+                .keys()
+                .any(|name| names::part(family, name) == Part::Encoder)
+        };
+        if holds(other) && !holds(family) {
+            let (expected, found) = (family.model_type(), other.model_type());
+            return Err(CheckpointError::Family {
+                path: weights.path.clone(),
+                expected,
+                found,
+            });
+        }
+        Ok(Self {
+            family,
+            purpose,
+            found,
+        })
+    }
+
+    fn part(&self, name: &str) -> Part {
+        names::part(self.family, name)
+    }
+
+    fn plan(&self, wanted: &'a [(String, Vec<usize>)]) -> Plan<'a> {
+        let mut plan = Plan {
+            sources: BTreeMap::new(),
+            ignored: BTreeSet::new(),
+            to_initialise: Vec::new(),
+            problems: Vec::new(),
+        };
+        let new_labels = self.purpose == Purpose::FineTuning && self.one_other_label_count(wanted);
+        for (name, shape) in wanted {
+            match self.found.get(name).map(Vec::as_slice) {
+                None => self.lacks(&mut plan, wanted, name, shape),
+                Some([found]) => self.offers(&mut plan, name, shape, *found, new_labels),
+                Some(several) => {
+                    let sources = several.iter().map(|found| found.name.to_owned()).collect();
+                    plan.refuse(name, ProblemKind::Twice { sources });
+                }
+            }
+        }
+        self.judge_rest(&mut plan, wanted);
+        plan
+    }
+
+    /// A wanted tensor that the file lacks: a whole pooler or head may be new, half of one is damage.
+    fn lacks(&self, plan: &mut Plan<'_>, wanted: &[(String, Vec<usize>)], name: &str, shape: &[usize]) {
+        let part = self.part(name);
+        let may_be_new = matches!(part, Part::Pooler | Part::Head);
+        let is_whole = !wanted
+            .iter()
+            .any(|(w, _)| self.part(w) == part && self.found.contains_key(w));
+        let expected = shape.to_vec();
+        if may_be_new && is_whole {
+            match self.purpose {
+                Purpose::FineTuning => plan.to_initialise.push(name.to_owned()),
+                Purpose::Inference => plan.refuse(name, ProblemKind::NoHead { expected }),
+            }
+        } else {
+            plan.refuse(name, ProblemKind::Missing { expected });
+        }
+    }
+
+    /// A wanted tensor that the file has once.
+    fn offers(
+        &self,
+        plan: &mut Plan<'a>,
+        name: &'a str,
+        shape: &[usize],
+        found: Found<'a>,
+        new_labels: bool,
+    ) {
+        let entry = found.tensor.entry;
+        if entry.shape != shape {
+            let (expected, found) = (shape.to_vec(), entry.shape.clone());
+            if self.differs_in_labels(name, shape, &entry.shape) {
+                if new_labels {
+                    plan.to_initialise.push(name.to_owned());
+                } else {
+                    plan.refuse(name, ProblemKind::Labels { expected, found });
+                }
+            } else {
+                plan.refuse(name, ProblemKind::Shape { expected, found });
+            }
+        } else if element::is_readable(entry.dtype) {
+            plan.sources.insert(name, found);
+        } else {
+            let found = entry.dtype.to_string();
+            plan.refuse(
+                name,
+                ProblemKind::Dtype {
+                    expected: element::READABLE,
+                    found,
+                },
+            );
+        }
+    }
+
+    /// Tensors of the file that the model does not want.
+    fn judge_rest(&self, plan: &mut Plan<'_>, wanted: &[(String, Vec<usize>)]) {
+        let names: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
+        let has_pooler = names.iter().any(|name| self.part(name) == Part::Pooler);
+        for (name, several) in &self.found {
+            let is_harmless = match self.part(name) {
+                Part::Encoder => false,
+                Part::Pooler => !has_pooler,
+                Part::Unused => true,
+                Part::Head | Part::Other => self.purpose == Purpose::FineTuning,
+            };
+            for found in several.iter().filter(|_| !names.contains(name.as_str())) {
+                if is_harmless {
+                    plan.ignored.insert(found.name.to_owned());
+                } else {
+                    let shape = found.tensor.entry.shape.clone();
+                    plan.refuse(found.name, ProblemKind::Unexpected { found: shape });
+                }
+            }
+        }
+    }
+
+    fn differs_in_labels(&self, name: &str, expected: &[usize], found: &[usize]) -> bool {
+        names::is_output_layer(self.family, name)
+            && expected.len() == found.len()
+            && expected.get(1..) == found.get(1..)
+            && expected.first() != found.first()
+    }
+
+    /// Whether the output layer's tensors in the file agree on a number of labels that is not the model's.
+    fn one_other_label_count(&self, wanted: &[(String, Vec<usize>)]) -> bool {
+        let output = wanted
+            .iter()
+            .filter(|(name, _)| names::is_output_layer(self.family, name));
+        let counts: BTreeSet<Option<usize>> = output
+            .map(|(name, shape)| {
+                let [found] = self.found.get(name)?.as_slice() else {
+                    return None;
+                };
+                let found = &found.tensor.entry.shape;
+                self.differs_in_labels(name, shape, found)
+                    .then(|| found.first().copied())?
+            })
+            .collect();
+        counts.len() == 1 && !counts.contains(&None)
+    }
+}
+
+impl Plan<'_> {
+    fn refuse(&mut self, name: &str, kind: ProblemKind) {
+        self.problems.push(TensorProblem {
+            name: name.to_owned(),
+            kind,
+        });
+    }
+}
+
+/// The first value that is not finite, or would not be as `T`.
+fn non_finite<T: Real>(name: &str, tensor: Tensor<'_>) -> Option<TensorProblem> {
+    let mut at = 0;
+    let mut first = None;
+    element::each(tensor.entry.dtype, tensor.data(), |x| {
+        if first.is_none() && !T::of(x).is_finite() {
+            first = Some((at, x));
+        }
+        at += 1;
+    });
+    first.map(|(flat, value)| TensorProblem {
+        name: name.to_owned(),
+        kind: ProblemKind::NonFinite {
+            index: unravel(flat, &tensor.entry.shape),
+            value,
+            target: T::NAME,
+        },
+    })
+}
+
+/// The index per axis of the element at a row-major position.
+fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index: Vec<usize> = shape
+        .iter()
+        .rev()
+        .map(|extent| {
+            let i = flat % extent.max(&1);
+            flat /= extent.max(&1);
+            i
+        })
+        .collect();
+    index.reverse();
+    index
+}

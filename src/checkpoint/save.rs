@@ -1,0 +1,94 @@
+//! Tensors to safetensors files with stable bytes: sorted by name, one metadata key, streamed from where they are.
+
+use super::{CheckpointError, config_write, element, file};
+use crate::model::ModelConfig;
+use crate::param::ParamTree;
+use crate::real::Real;
+use ndarray::ArrayViewD;
+use safetensors::tensor::{Metadata, TensorInfo};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+/// Writes a model folder: `config.json`, then `model.safetensors` with the tensors in `T`'s width under the names of
+/// the walk. The folder is made if need be; other files in it stay.
+///
+/// The weights come last, so a new folder that has them is complete. Values are written as they are, finite or not: a
+/// diverged model can be looked at, though [`load_into`](super::load_into) refuses to go on from it.
+///
+/// # Errors
+/// [`CheckpointError`] if a file cannot be written, or the configuration is one that could not be read back.
+pub fn save_model<T: Real>(
+    dir: &Path,
+    config: &ModelConfig,
+    base: &Map<String, Value>,
+    model: &impl ParamTree<T>,
+) -> Result<(), CheckpointError> {
+    std::fs::create_dir_all(dir).map_err(|source| CheckpointError::Write {
+        path: dir.to_owned(),
+        source,
+    })?;
+    config_write::write_config::<T>(dir, config, base)?;
+    save_tensors(&dir.join("model.safetensors"), &model.params())
+}
+
+/// Writes named tensors to one safetensors file, in `T`'s width, whatever their values.
+///
+/// The bytes depend on the names and values alone, not on the order given. The data are not copied as a whole.
+///
+/// # Errors
+/// [`CheckpointError::Write`] if the system refuses, if two tensors have the same name, or if one has the name that
+/// the format reserves, `__metadata__`.
+pub fn save_tensors<T: Real>(
+    path: &Path,
+    tensors: &[(String, ArrayViewD<'_, T>)],
+) -> Result<(), CheckpointError> {
+    let mut sorted: Vec<&(String, ArrayViewD<'_, T>)> = tensors.iter().collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    let header = header(&sorted).map_err(|problem| CheckpointError::Write {
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidInput, problem),
+    })?;
+    file::write_atomic(path, |out| {
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(header.as_bytes())?;
+        sorted.iter().try_for_each(|(_, view)| element::write(view, out))
+    })
+}
+
+/// The header: names, type, shapes and places, padded with blanks so that the data begin at a multiple of 8 bytes.
+fn header<T: Real>(sorted: &[&(String, ArrayViewD<'_, T>)]) -> Result<String, String> {
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(format!("two tensors have the name `{}`", pair[0].0));
+    }
+    if sorted.iter().any(|(name, _)| name == "__metadata__") {
+        return Err("a tensor has the reserved name `__metadata__`".to_owned());
+    }
+    let mut at = 0;
+    let infos = sorted
+        .iter()
+        .map(|(name, view)| {
+            let start = at;
+            at += view.len() * size_of::<T>();
+            let dtype = element::dtype_of::<T>().0;
+            (
+                name.clone(),
+                TensorInfo {
+                    dtype,
+                    shape: view.shape().to_vec(),
+                    data_offsets: (start, at),
+                },
+            )
+        })
+        .collect();
+    // More than one key would be written in random order.
+    let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let header = Metadata::new(Some(format), infos).map_err(|e| e.to_string())?;
+    let mut text = serde_json::to_string(&header).map_err(|e| e.to_string())?;
+    text.extend(std::iter::repeat_n(
+        ' ',
+        text.len().next_multiple_of(8) - text.len(),
+    ));
+    Ok(text)
+}
