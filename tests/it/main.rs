@@ -1,4 +1,6 @@
 //! The integration tests, in one binary.
 
 mod gradcheck;
+#[cfg(feature = "checkpoint")]
+mod parity;
 mod support;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The folder of the committed fixtures.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
 /// The folder with models and data that are not committed, if it is there; says loudly when it is not.
-pub fn shared(test: &str) -> Option<PathBuf> {
+pub(crate) fn shared(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("CWGNC_SHARED").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
         PathBuf::from,
@@ -26,13 +26,13 @@ pub fn shared(test: &str) -> Option<PathBuf> {
 
 /// A tensor of a test case: its shape and its elements as `f64`, row after row.
 #[derive(Clone, Debug)]
-pub struct Tensor {
-    pub shape: Vec<usize>,
-    pub values: Vec<f64>,
+pub(crate) struct Tensor {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Vec<f64>,
 }
 
 /// All tensors of a safetensors file (F64 or I64) and its metadata.
-pub fn tensors(path: &Path) -> (BTreeMap<String, Tensor>, BTreeMap<String, String>) {
+pub(crate) fn tensors(path: &Path) -> (BTreeMap<String, Tensor>, BTreeMap<String, String>) {
     let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("a safetensors file");
     let metadata = header
@@ -67,7 +67,7 @@ pub fn tensors(path: &Path) -> (BTreeMap<String, Tensor>, BTreeMap<String, Strin
 
 /// `‖got − expected‖ / scale`, all in `f64`.
 #[track_caller]
-pub fn distance(got: impl IntoIterator<Item = f64>, expected: &[f64], scale: f64) -> f64 {
+pub(crate) fn distance(got: impl IntoIterator<Item = f64>, expected: &[f64], scale: f64) -> f64 {
     let mut square = 0.0;
     let mut count = 0;
     for (got, expected) in got.into_iter().zip(expected) {
@@ -79,12 +79,12 @@ pub fn distance(got: impl IntoIterator<Item = f64>, expected: &[f64], scale: f64
 }
 
 /// The Euclidean norm.
-pub fn norm(x: &[f64]) -> f64 {
+pub(crate) fn norm(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
 /// Runs `f` on a pool of `threads` threads.
-pub fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
+pub(crate) fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
