@@ -142,14 +142,6 @@ impl<T: Real> Trainer<T> {
         &self.grad
     }
 
-    /// The logits of a batch without dropout, `[b, c]`, row after row.
-    pub fn logits(&self, batch: &Batch) -> Vec<f64> {
-        let (z, _) = self
-            .model
-            .forward(&self.config, batch, Noise::Off, Tokens::First, &self.pool);
-        z.iter().map(|z| z.widen()).collect()
-    }
-
     fn clip(&mut self, policy: &ClipPolicy) -> ClipReport {
         let mut params = self.grad.params_mut();
         let mut grads: Vec<_> = params
