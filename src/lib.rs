@@ -3,6 +3,8 @@
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;
 pub mod clip;
+#[cfg(feature = "data")]
+pub mod data;
 pub mod gemm;
 pub mod model;
 pub mod nn;

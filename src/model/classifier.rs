@@ -58,6 +58,15 @@ pub enum Targets {
     Values(Array2<f64>),
 }
 
+/// What one sequence should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// The index of its class, from 0.
+    Class(usize),
+    /// A finite value.
+    Value(f64),
+}
+
 /// What [`SequenceClassifier::backward`] needs.
 #[derive(Debug)]
 pub struct ClassifierCache<T: Real> {

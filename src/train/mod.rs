@@ -11,7 +11,7 @@ pub use predict::predict;
 pub use run::{Plan, Run, Seeds, StepRecord};
 pub use step::{Micro, NotFinite, StepReport, Trainer};
 
-use crate::model::{Batch, Targets};
+use crate::model::{Batch, Target, Targets};
 use ndarray::Array2;
 
 /// A tokenised sequence with what the model should say about it.
@@ -23,15 +23,6 @@ pub struct Sequence {
     pub token_types: Vec<u32>,
     /// The class index or the value.
     pub target: Target,
-}
-
-/// What the model should say about one sequence.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target {
-    /// The index of the right class.
-    Class(usize),
-    /// The right value.
-    Value(f64),
 }
 
 /// The packed batch of the chosen sequences, numbered from `first_sequence` within the optimiser step.

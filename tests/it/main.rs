@@ -1,6 +1,21 @@
 //! The integration tests, in one binary.
 
+#[cfg(feature = "data")]
+mod data;
+#[cfg(feature = "data")]
+mod data_errors;
+#[cfg(feature = "data")]
+mod data_props;
+#[cfg(feature = "data")]
+mod encode;
+#[cfg(feature = "data")]
+mod encode_errors;
 mod gradcheck;
+#[cfg(feature = "data")]
+mod metric;
 #[cfg(feature = "checkpoint")]
 mod parity;
+mod scratch;
+#[cfg(feature = "data")]
+mod shared_data;
 mod support;
