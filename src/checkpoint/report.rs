@@ -54,12 +54,11 @@ impl fmt::Display for LoadReport {
         let mut dtypes: Vec<&str> = self.taken.iter().map(|tensor| tensor.dtype.as_str()).collect();
         dtypes.sort_unstable();
         dtypes.dedup();
-        write!(
-            f,
-            "loaded {} tensors ({values} values, {})",
-            self.taken.len(),
-            dtypes.join(" and ")
-        )?;
+        write!(f, "loaded {} tensors ({values} values", self.taken.len())?;
+        if !dtypes.is_empty() {
+            write!(f, ", {}", dtypes.join(" and "))?;
+        }
+        write!(f, ")")?;
         for file in &self.files {
             write!(
                 f,

@@ -373,5 +373,13 @@ fn a_configuration_that_would_not_read_back_is_not_written() {
         text(&dir, result),
         "DIR/config.json: `is_decoder` is true, but only encoders are supported"
     );
+    let mut config = tiny(Family::Bert);
+    // JSON has no NaN, and `null` would mean "as hidden_dropout_prob".
+    config.classifier_dropout = Some(f64::NAN);
+    let result = write_config::<f32>(dir.path(), &config, &Map::new());
+    assert_eq!(
+        text(&dir, result),
+        "DIR/config.json: the configuration would read back as another one"
+    );
     assert!(!dir.path().join("config.json").exists());
 }

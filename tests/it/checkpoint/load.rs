@@ -311,3 +311,18 @@ fn the_report_reads_well() {
         expected
     );
 }
+
+#[test]
+fn three_names_are_shown_in_full() {
+    let report = LoadReport {
+        files: Vec::new(),
+        taken: Vec::new(),
+        renamed: Vec::new(),
+        ignored: ["a", "b", "c"].map(str::to_owned).to_vec(),
+        to_initialise: Vec::new(),
+    };
+    assert_eq!(
+        report.to_string(),
+        "loaded 0 tensors (0 values)\n  ignored 3: a, b, c"
+    );
+}

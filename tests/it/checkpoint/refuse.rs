@@ -118,27 +118,52 @@ fn a_head_that_lacks_half() {
     assert_eq!(text, format!("{FIT}, 2 problems:\n  {expected}"));
 }
 
+/// A head with these shapes instead of `[2, 2]` and `[2]`.
+fn with_head(weight: [usize; 2], bias: usize) -> String {
+    refused(|tensors| {
+        for (name, shape) in [
+            ("classifier.weight", weight.to_vec()),
+            ("classifier.bias", vec![bias]),
+        ] {
+            let head = find(tensors, name);
+            (head.bytes, head.shape) = (vec![0; 4 * shape.iter().product::<usize>()], shape);
+        }
+    })
+}
+
 #[test]
 fn a_head_of_another_width_is_no_other_label_count() {
-    let text = refused(|tensors| {
-        let head = find(tensors, "classifier.weight");
-        (head.shape, head.bytes) = (vec![2, 3], vec![0; 24]);
-    });
+    let weight = "classifier.weight: expected shape [2, 2], found";
+    assert_eq!(with_head([2, 3], 2), format!("{FIT}: {weight} [2, 3]"));
+    let bias = "classifier.bias: expected shape [2], found [3]";
     assert_eq!(
-        text,
-        format!("{FIT}: classifier.weight: expected shape [2, 2], found [2, 3]")
+        with_head([3, 3], 3),
+        format!("{FIT}, 2 problems:\n  {bias}\n  {weight} [3, 3]")
     );
 }
 
 #[test]
 fn a_head_whose_tensors_disagree_on_the_labels() {
+    let weight = "classifier.weight: expected shape [2, 2], found [3, 2]";
+    assert_eq!(with_head([3, 2], 2), format!("{FIT}: {weight}"));
+    let bias = "classifier.bias: expected shape [2], found [4]";
+    assert_eq!(
+        with_head([3, 2], 4),
+        format!("{FIT}, 2 problems:\n  {bias}\n  {weight}")
+    );
+}
+
+#[test]
+fn a_pooler_tensor_too_many() {
     let text = refused(|tensors| {
-        let head = find(tensors, "classifier.weight");
-        (head.shape, head.bytes) = (vec![3, 2], vec![0; 24]);
+        let mut extra = find(tensors, "bert.pooler.dense.bias").clone();
+        extra.name = "pooler.LayerNorm.bias".to_owned();
+        tensors.push(extra);
     });
-    let expected = "classifier.weight: expected shape [2, 2], found [3, 2]; the configuration has 2 labels, the file's \
-                    head 3; only fine-tuning may start a new head";
-    assert_eq!(text, format!("{FIT}: {expected}"));
+    assert_eq!(
+        text,
+        format!("{FIT}: pooler.LayerNorm.bias: not part of the model, found shape [2]")
+    );
 }
 
 #[test]
@@ -184,10 +209,15 @@ fn inference_refuses_another_number_of_labels() {
 
 #[test]
 fn the_other_family() {
-    let (_, tensors) = example(Family::Roberta);
+    let (_, mut tensors) = example(Family::Roberta);
     let text = refusal(&model_folder(&tensors), Family::Bert, Purpose::FineTuning);
     let expected = "holds tensors named `roberta.*`, but the configuration says model_type `bert`";
     assert_eq!(text, format!("DIR/model.safetensors {expected}"));
+    // A second encoder beside the right one is left over, no more.
+    find(&mut tensors, "classifier.dense.bias").name = "bert.x".to_owned();
+    let text = refusal(&model_folder(&tensors), Family::Roberta, Purpose::Inference);
+    let expected = "bert.x: not part of the model, found shape [2]\n  classifier.dense.bias: missing, expected shape [2]";
+    assert_eq!(text, format!("{FIT}, 2 problems:\n  {expected}"));
 }
 
 #[test]
