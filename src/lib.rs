@@ -2,6 +2,8 @@
 
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clip;
 #[cfg(feature = "data")]
 pub mod data;

@@ -1,5 +1,7 @@
 //! The integration tests, in one binary.
 
+#[cfg(feature = "checkpoint")]
+mod checkpoint;
 #[cfg(feature = "data")]
 mod data;
 #[cfg(feature = "data")]
