@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tokenizers::models::wordpiece::WordPiece;
@@ -93,9 +93,14 @@ fn unusable(path: &Path, reason: impl Into<String>) -> DataError {
 
 /// A `tokenizer.json` without the truncation and padding that the file asks for; the side of its truncation is kept.
 fn from_json(path: &Path, bytes: &[u8]) -> Result<(Tokenizer, TruncationDirection), DataError> {
-    let json: Value = serde_json::from_slice(bytes).map_err(|error| unusable(path, error.to_string()))?;
-    check_template(&json).map_err(|reason| unusable(path, reason))?;
+    // Parsed once without meaning: the library panics on a file whose JSON is broken in the wrong place.
+    serde_json::from_slice::<Value>(bytes).map_err(|error| unusable(path, error.to_string()))?;
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| unusable(path, error.to_string()))?;
+    // Asked of what the library understood, written out again, for it reads a processor in several spellings.
+    serde_json::to_value(tokenizer.get_post_processor())
+        .map_err(|error| error.to_string())
+        .and_then(|processor| check_templates(&processor))
+        .map_err(|reason| unusable(path, reason))?;
     let side = tokenizer
         .get_truncation()
         .map_or(TruncationDirection::Right, |truncation| truncation.direction);
@@ -108,25 +113,19 @@ fn from_json(path: &Path, bytes: &[u8]) -> Result<(Tokenizer, TruncationDirectio
 
 /// Refuses a post-processor template that names what is not there: the tokenizers library would panic on it while
 /// encoding.
-fn check_template(json: &Value) -> Result<(), String> {
-    let outer = &json["post_processor"];
-    let inner = outer["processors"].as_array().map_or(&[][..], Vec::as_slice);
-    for processor in inner.iter().chain([outer]) {
-        if processor["type"] != "TemplateProcessing" {
-            continue;
-        }
-        for template in ["single", "pair"] {
-            let pieces = processor[template].as_array().map_or(&[][..], Vec::as_slice);
-            for piece in pieces {
-                if template == "single" && piece["Sequence"]["id"] == "B" {
-                    return Err("the template for one text asks for a second".to_owned());
-                }
-                if let Some(id) = piece["SpecialToken"]["id"].as_str()
-                    && processor["special_tokens"].get(id).is_none()
-                {
-                    return Err(format!("its template uses `{id}`, which its special_tokens lack"));
-                }
-            }
+fn check_templates(processor: &Value) -> Result<(), String> {
+    let list = |key: &str| processor[key].as_array().map_or(&[][..], Vec::as_slice);
+    for inner in list("processors") {
+        check_templates(inner)?;
+    }
+    if list("single").iter().any(|piece| piece["Sequence"]["id"] == "B") {
+        return Err("the template for one text asks for a second".to_owned());
+    }
+    for piece in list("single").iter().chain(list("pair")) {
+        if let Some(id) = piece["SpecialToken"]["id"].as_str()
+            && processor["special_tokens"].get(id).is_none()
+        {
+            return Err(format!("its template uses `{id}`, which its special_tokens lack"));
         }
     }
     Ok(())
@@ -220,7 +219,7 @@ fn vocabulary(path: &Path, bytes: Vec<u8>) -> Result<HashMap<String, u32>, DataE
 
 /// `tokenizer_config.json`, or an empty object if there is none.
 struct Config {
-    path: std::path::PathBuf,
+    path: PathBuf,
     json: Value,
 }
 

@@ -12,6 +12,7 @@ mod encode;
 mod encode_errors;
 #[cfg(feature = "data")]
 mod metric;
+#[cfg(feature = "data")]
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
