@@ -149,26 +149,12 @@ fn from_vocabulary(dir: &Path, family: Family, config: &Config) -> Result<Tokeni
     let bytes =
         read(dir, "vocab.txt")?.ok_or_else(|| missing("neither tokenizer.json nor vocab.txt is there"))?;
     let vocabulary = vocabulary(&path, bytes)?;
-    let named = |key: &str, default: &str| config.token(key, default);
-    let must = |key: &str, default: &str| {
-        let token = named(key, default)?;
-        match vocabulary.get(&token) {
-            Some(&id) => Ok((token, id)),
-            None => Err(unusable(&path, format!("no token `{token}` ({key})"))),
-        }
-    };
-    let (unknown, _) = must("unk_token", "[UNK]")?;
-    let (cls, sep) = (must("cls_token", "[CLS]")?, must("sep_token", "[SEP]")?);
-    let mut special = vec![unknown.clone(), cls.0.clone(), sep.0.clone()];
-    // Never given by an encoding, so they may be absent; a text that spells them gets their ids, as from transformers.
-    for (key, default) in [("pad_token", "[PAD]"), ("mask_token", "[MASK]")] {
-        special.extend(Some(named(key, default)?).filter(|token| vocabulary.contains_key(token)));
-    }
-    config.refuse_other_tokens(&special)?;
+    let special = Special::find(&path, &vocabulary, config)?;
 
     let model = WordPiece::builder()
+        // The same map under the library's own hasher.
         .vocab(vocabulary.into_iter().collect::<HashMap<_, _, _>>())
-        .unk_token(unknown)
+        .unk_token(special.unknown)
         .continuing_subword_prefix("##".to_owned())
         .max_input_chars_per_word(100)
         .build();
@@ -183,11 +169,48 @@ fn from_vocabulary(dir: &Path, family: Family, config: &Config) -> Result<Tokeni
         .with_normalizer(Some(normalizer))
         .map_err(|error| unusable(&path, error.to_string()))?;
     tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-    tokenizer.with_post_processor(Some(BertProcessing::new(sep, cls)));
+    tokenizer.with_post_processor(Some(BertProcessing::new(special.sep, special.cls)));
     tokenizer
-        .add_special_tokens(special.into_iter().map(|token| AddedToken::from(token, true)))
+        .add_special_tokens(special.all.into_iter().map(|token| AddedToken::from(token, true)))
         .map_err(|error| unusable(&path, error.to_string()))?;
     Ok(tokenizer)
+}
+
+/// The special tokens of a `vocab.txt`.
+struct Special {
+    unknown: String,
+    /// With its id, as is `sep`.
+    cls: (String, u32),
+    sep: (String, u32),
+    /// All that the vocabulary has, to be recognised in a text.
+    all: Vec<String>,
+}
+
+impl Special {
+    fn find(path: &Path, vocabulary: &HashMap<String, u32>, config: &Config) -> Result<Self, DataError> {
+        let must = |key: &str, default: &str| {
+            let token = config.token(key, default)?;
+            match vocabulary.get(&token) {
+                Some(&id) => Ok((token, id)),
+                None => Err(unusable(path, format!("no token `{token}` ({key})"))),
+            }
+        };
+        let (unknown, _) = must("unk_token", "[UNK]")?;
+        let (cls, sep) = (must("cls_token", "[CLS]")?, must("sep_token", "[SEP]")?);
+        let mut all = vec![unknown.clone(), cls.0.clone(), sep.0.clone()];
+        // Not needed, so they may be absent; a text that spells them gets their ids, as from transformers.
+        for (key, default) in [("pad_token", "[PAD]"), ("mask_token", "[MASK]")] {
+            let token = config.token(key, default)?;
+            all.extend(Some(token).filter(|token| vocabulary.contains_key(token)));
+        }
+        config.refuse_other_tokens(&all)?;
+        Ok(Self {
+            unknown,
+            cls,
+            sep,
+            all,
+        })
+    }
 }
 
 /// Tokens and ids of a `vocab.txt`.
