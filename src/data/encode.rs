@@ -8,6 +8,7 @@
 //! keeps `max(n₁, m − n₁)`, and if that is still too much the shorter position keeps `⌊m/2⌋` and the other `⌈m/2⌉`.
 //! Tokens go from the end, or from the beginning if the folder's tokenizer says `truncation_side: left`.
 
+use std::fmt;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -30,7 +31,7 @@ pub struct Encoding {
 }
 
 /// A model's tokenizer, checked against the model.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TextEncoder {
     tokenizer: Tokenizer,
     side: TruncationDirection,
@@ -204,6 +205,18 @@ impl TextEncoder {
             Family::Roberta => vec![0; ids.len()],
         };
         Ok(Encoding { ids, token_types })
+    }
+}
+
+impl fmt::Debug for TextEncoder {
+    /// Without the vocabulary and the bytes of the files, which fill a screen a thousand times.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files: Vec<&str> = self.files().map(|(name, _)| name).collect();
+        f.debug_struct("TextEncoder")
+            .field("family", &self.family)
+            .field("files", &files)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 

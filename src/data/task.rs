@@ -37,7 +37,7 @@ pub enum Incomplete {
     /// It is an error.
     Refuse,
     /// It is left out and counted. Only QQP, whose published `train.tsv` and `dev.tsv` hold a few broken lines that
-    /// every reader of GLUE drops.
+    /// the usual readers of GLUE drop.
     Skip,
 }
 

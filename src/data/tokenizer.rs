@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tokenizers::models::wordpiece::WordPiece;
@@ -93,9 +93,14 @@ fn unusable(path: &Path, reason: impl Into<String>) -> DataError {
 
 /// A `tokenizer.json` without the truncation and padding that the file asks for; the side of its truncation is kept.
 fn from_json(path: &Path, bytes: &[u8]) -> Result<(Tokenizer, TruncationDirection), DataError> {
-    let json: Value = serde_json::from_slice(bytes).map_err(|error| unusable(path, error.to_string()))?;
-    check_template(&json).map_err(|reason| unusable(path, reason))?;
+    // Parsed once without meaning: the library panics on a file whose JSON is broken in the wrong place.
+    serde_json::from_slice::<Value>(bytes).map_err(|error| unusable(path, error.to_string()))?;
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| unusable(path, error.to_string()))?;
+    // Asked of what the library understood, written out again, for it reads a processor in several spellings.
+    serde_json::to_value(tokenizer.get_post_processor())
+        .map_err(|error| error.to_string())
+        .and_then(|processor| check_templates(&processor))
+        .map_err(|reason| unusable(path, reason))?;
     let side = tokenizer
         .get_truncation()
         .map_or(TruncationDirection::Right, |truncation| truncation.direction);
@@ -108,25 +113,19 @@ fn from_json(path: &Path, bytes: &[u8]) -> Result<(Tokenizer, TruncationDirectio
 
 /// Refuses a post-processor template that names what is not there: the tokenizers library would panic on it while
 /// encoding.
-fn check_template(json: &Value) -> Result<(), String> {
-    let outer = &json["post_processor"];
-    let inner = outer["processors"].as_array().map_or(&[][..], Vec::as_slice);
-    for processor in inner.iter().chain([outer]) {
-        if processor["type"] != "TemplateProcessing" {
-            continue;
-        }
-        for template in ["single", "pair"] {
-            let pieces = processor[template].as_array().map_or(&[][..], Vec::as_slice);
-            for piece in pieces {
-                if template == "single" && piece["Sequence"]["id"] == "B" {
-                    return Err("the template for one text asks for a second".to_owned());
-                }
-                if let Some(id) = piece["SpecialToken"]["id"].as_str()
-                    && processor["special_tokens"].get(id).is_none()
-                {
-                    return Err(format!("its template uses `{id}`, which its special_tokens lack"));
-                }
-            }
+fn check_templates(processor: &Value) -> Result<(), String> {
+    let list = |key: &str| processor[key].as_array().map_or(&[][..], Vec::as_slice);
+    for inner in list("processors") {
+        check_templates(inner)?;
+    }
+    if list("single").iter().any(|piece| piece["Sequence"]["id"] == "B") {
+        return Err("the template for one text asks for a second".to_owned());
+    }
+    for piece in list("single").iter().chain(list("pair")) {
+        if let Some(id) = piece["SpecialToken"]["id"].as_str()
+            && processor["special_tokens"].get(id).is_none()
+        {
+            return Err(format!("its template uses `{id}`, which its special_tokens lack"));
         }
     }
     Ok(())
@@ -150,26 +149,12 @@ fn from_vocabulary(dir: &Path, family: Family, config: &Config) -> Result<Tokeni
     let bytes =
         read(dir, "vocab.txt")?.ok_or_else(|| missing("neither tokenizer.json nor vocab.txt is there"))?;
     let vocabulary = vocabulary(&path, bytes)?;
-    let named = |key: &str, default: &str| config.token(key, default);
-    let must = |key: &str, default: &str| {
-        let token = named(key, default)?;
-        match vocabulary.get(&token) {
-            Some(&id) => Ok((token, id)),
-            None => Err(unusable(&path, format!("no token `{token}` ({key})"))),
-        }
-    };
-    let (unknown, _) = must("unk_token", "[UNK]")?;
-    let (cls, sep) = (must("cls_token", "[CLS]")?, must("sep_token", "[SEP]")?);
-    let mut special = vec![unknown.clone(), cls.0.clone(), sep.0.clone()];
-    // Never given by an encoding, so they may be absent; a text that spells them gets their ids, as from transformers.
-    for (key, default) in [("pad_token", "[PAD]"), ("mask_token", "[MASK]")] {
-        special.extend(Some(named(key, default)?).filter(|token| vocabulary.contains_key(token)));
-    }
-    config.refuse_other_tokens(&special)?;
+    let special = Special::find(&path, &vocabulary, config)?;
 
     let model = WordPiece::builder()
+        // The same map under the library's own hasher.
         .vocab(vocabulary.into_iter().collect::<HashMap<_, _, _>>())
-        .unk_token(unknown)
+        .unk_token(special.unknown)
         .continuing_subword_prefix("##".to_owned())
         .max_input_chars_per_word(100)
         .build();
@@ -184,11 +169,48 @@ fn from_vocabulary(dir: &Path, family: Family, config: &Config) -> Result<Tokeni
         .with_normalizer(Some(normalizer))
         .map_err(|error| unusable(&path, error.to_string()))?;
     tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-    tokenizer.with_post_processor(Some(BertProcessing::new(sep, cls)));
+    tokenizer.with_post_processor(Some(BertProcessing::new(special.sep, special.cls)));
     tokenizer
-        .add_special_tokens(special.into_iter().map(|token| AddedToken::from(token, true)))
+        .add_special_tokens(special.all.into_iter().map(|token| AddedToken::from(token, true)))
         .map_err(|error| unusable(&path, error.to_string()))?;
     Ok(tokenizer)
+}
+
+/// The special tokens of a `vocab.txt`.
+struct Special {
+    unknown: String,
+    /// With its id, as is `sep`.
+    cls: (String, u32),
+    sep: (String, u32),
+    /// All that the vocabulary has, to be recognised in a text.
+    all: Vec<String>,
+}
+
+impl Special {
+    fn find(path: &Path, vocabulary: &HashMap<String, u32>, config: &Config) -> Result<Self, DataError> {
+        let must = |key: &str, default: &str| {
+            let token = config.token(key, default)?;
+            match vocabulary.get(&token) {
+                Some(&id) => Ok((token, id)),
+                None => Err(unusable(path, format!("no token `{token}` ({key})"))),
+            }
+        };
+        let (unknown, _) = must("unk_token", "[UNK]")?;
+        let (cls, sep) = (must("cls_token", "[CLS]")?, must("sep_token", "[SEP]")?);
+        let mut all = vec![unknown.clone(), cls.0.clone(), sep.0.clone()];
+        // Not needed, so they may be absent; a text that spells them gets their ids, as from transformers.
+        for (key, default) in [("pad_token", "[PAD]"), ("mask_token", "[MASK]")] {
+            let token = config.token(key, default)?;
+            all.extend(Some(token).filter(|token| vocabulary.contains_key(token)));
+        }
+        config.refuse_other_tokens(&all)?;
+        Ok(Self {
+            unknown,
+            cls,
+            sep,
+            all,
+        })
+    }
 }
 
 /// Tokens and ids of a `vocab.txt`.
@@ -220,7 +242,7 @@ fn vocabulary(path: &Path, bytes: Vec<u8>) -> Result<HashMap<String, u32>, DataE
 
 /// `tokenizer_config.json`, or an empty object if there is none.
 struct Config {
-    path: std::path::PathBuf,
+    path: PathBuf,
     json: Value,
 }
 

@@ -159,6 +159,10 @@ fn a_file_of_every_task() {
             "{key}"
         );
     }
+}
+
+#[test]
+fn a_file_of_scores() {
     let header = "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore";
     let path = scratch::file(
         "every_task_stsb",

@@ -224,6 +224,10 @@ fn users_files() {
         "text,class\na,b\n",
         "DIR/a.csv: no column `label`; the columns are `text`, `class`",
     );
+}
+
+#[test]
+fn rows_and_columns_of_users_files() {
     user(
         "a.csv",
         "text,label\na,x\na\n",

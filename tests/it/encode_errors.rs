@@ -118,6 +118,12 @@ fn tokenizer_files_that_are_none() {
         &bert(),
         &format!("{name} key must be a string at line 1 column 2"),
     );
+    // Broken where the library would panic on it: found by the mutations below.
+    refused(
+        &[("tokenizer.json", "{\"decoder\":!}")],
+        &bert(),
+        &format!("{name} expected value at line 1 column 12"),
+    );
     let mut json = tokenizer_json();
     json["post_processor"] = Value::Null;
     refused(
@@ -127,6 +133,14 @@ fn tokenizer_files_that_are_none() {
     );
     let mut json = tokenizer_json();
     json["post_processor"]["special_tokens"] = json!({});
+    refused(
+        &[("tokenizer.json", &json.to_string())],
+        &bert(),
+        &format!("{name} its template uses `[CLS]`, which its special_tokens lack"),
+    );
+    // The library reads a processor without its type as well: found by the mutations below.
+    let processor = json["post_processor"].as_object_mut().expect("an object");
+    processor.remove("type");
     refused(
         &[("tokenizer.json", &json.to_string())],
         &bert(),

@@ -8,6 +8,7 @@ mod data;
 mod data_errors;
 #[cfg(feature = "data")]
 mod data_props;
+mod determinism;
 #[cfg(feature = "data")]
 mod encode;
 #[cfg(feature = "data")]
@@ -17,6 +18,7 @@ mod gradcheck;
 mod metric;
 #[cfg(feature = "checkpoint")]
 mod parity;
+#[cfg(any(feature = "checkpoint", feature = "data"))]
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;

@@ -1,28 +1,7 @@
-//! Shared by the tests: where fixtures lie, reading tensors, comparing them.
+//! Shared by the tests: reading tensors, comparing them, running on a given number of threads.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// The folder of the committed fixtures.
-pub(crate) fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
-}
-
-/// The folder with models and data that are not committed, if it is there; says loudly when it is not.
-pub(crate) fn shared(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("CWGNC_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!(
-        "SKIPPED {test}: no folder {} (set CWGNC_SHARED to where it is)",
-        folder.display()
-    );
-    None
-}
+use std::path::Path;
 
 /// A tensor of a test case: its shape and its elements as `f64`, row after row.
 #[derive(Clone, Debug)]
