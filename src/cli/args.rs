@@ -208,9 +208,9 @@ pub(super) struct Predict {
     /// The column with the label, which is left out of the texts
     #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
     pub(super) label_column: String,
-    /// Cut texts to this many tokens
-    #[arg(long, value_name = "N", default_value_t = 128, help_heading = "Data")]
-    pub(super) max_seq_length: usize,
+    /// Cut texts to this many tokens [default: 128, or as many as the model can take]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    pub(super) max_seq_length: Option<usize>,
     /// JSON lines, or a table to look at
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     pub(super) format: Format,
@@ -277,9 +277,9 @@ pub(super) struct DataArgs {
     /// The column with the label
     #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
     pub(super) label_column: String,
-    /// Cut texts to this many tokens
-    #[arg(long, value_name = "N", default_value_t = 128, help_heading = "Data")]
-    pub(super) max_seq_length: usize,
+    /// Cut texts to this many tokens [default: 128, or as many as the model can take]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    pub(super) max_seq_length: Option<usize>,
     /// Use only the first N examples to evaluate on
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
     pub(super) max_eval_samples: Option<usize>,
