@@ -1,5 +1,7 @@
 //! The flags, with the names that users of Hugging Face's `run_glue.py` know.
 
+#![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
+
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -32,6 +34,7 @@ pub(super) enum Command {
 /// learning rate 2e-5 falling linearly without warm-up, no weight decay, AdamW with bias correction, and clipping of
 /// every parameter tensor by itself at 0.05.
 #[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "Examples:
   cwgnc finetune --model bert-tiny --task rte --data glue/RTE --learning-rate 1e-4
   cwgnc finetune --model bert-tiny --task mrpc --data glue/MRPC --clip global:1 --output runs/mrpc-global
@@ -304,6 +307,10 @@ pub(super) enum Dtype {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "they are the names of the flag's values"
+)]
 pub(super) enum Optimizer {
     /// transformers 4.12's AdamW with bias correction (the paper's runs)
     AdamwHf,

@@ -22,4 +22,6 @@ mod parity;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
-mod support;
+#[cfg(feature = "checkpoint")]
+mod tensors;
+mod threads;
