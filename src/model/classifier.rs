@@ -122,8 +122,7 @@ impl<T: Real> SequenceClassifier<T> {
     ) -> (Buffer<T>, ClassifierCache<T>) {
         let p = config.head_dropout_prob();
         let (output, encoder) = self.encoder.forward(config, batch, noise, tokens, pool);
-        let keys = batch.token_keys();
-        let row_keys: Vec<u64> = batch.first_tokens().iter().map(|&row| keys[row]).collect();
+        let row_keys = batch.first_of(encoder.keys());
         let (mut x, output) = match tokens {
             Tokens::First => (output, None),
             Tokens::All => (gather(&output, batch.first_tokens(), pool), Some(output)),

@@ -111,12 +111,7 @@ impl Context<'_> {
     fn row_keys(&self, tokens: Tokens) -> Vec<u64> {
         match tokens {
             Tokens::All => self.keys.to_vec(),
-            Tokens::First => self
-                .batch
-                .first_tokens()
-                .iter()
-                .map(|&row| self.keys[row])
-                .collect(),
+            Tokens::First => self.batch.first_of(self.keys),
         }
     }
 
