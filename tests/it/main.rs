@@ -23,3 +23,4 @@ mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
 mod support;
+mod tidy;
