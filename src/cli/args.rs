@@ -1,5 +1,7 @@
 //! The flags, with the names that users of Hugging Face's `run_glue.py` know.
 
+#![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
+
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -33,6 +35,7 @@ pub(super) enum Command {
 /// learning rate 2e-5 falling linearly without warm-up, no weight decay, AdamW with bias correction, and clipping of
 /// every parameter tensor by itself at 0.05.
 #[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "Examples:
   cwgnc finetune --model bert-tiny --task rte --data glue/RTE --learning-rate 1e-4
   cwgnc finetune --model bert-tiny --task mrpc --data glue/MRPC --clip global:1 --output runs/mrpc-global
@@ -209,9 +212,9 @@ pub(super) struct Predict {
     /// The column with the label, which is left out of the texts
     #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
     pub(super) label_column: String,
-    /// Cut texts to this many tokens
-    #[arg(long, value_name = "N", default_value_t = 128, help_heading = "Data")]
-    pub(super) max_seq_length: usize,
+    /// Cut texts to this many tokens [default: 128, or as many as the model can take]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    pub(super) max_seq_length: Option<usize>,
     /// JSON lines, or a table to look at
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     pub(super) format: Format,
@@ -278,9 +281,9 @@ pub(super) struct DataArgs {
     /// The column with the label
     #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
     pub(super) label_column: String,
-    /// Cut texts to this many tokens
-    #[arg(long, value_name = "N", default_value_t = 128, help_heading = "Data")]
-    pub(super) max_seq_length: usize,
+    /// Cut texts to this many tokens [default: 128, or as many as the model can take]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    pub(super) max_seq_length: Option<usize>,
     /// Use only the first N examples to evaluate on
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
     pub(super) max_eval_samples: Option<usize>,
@@ -305,6 +308,10 @@ pub(super) enum Dtype {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "they are the names of the flag's values"
+)]
 pub(super) enum Optimizer {
     /// transformers 4.12's AdamW with bias correction (the paper's runs)
     AdamwHf,

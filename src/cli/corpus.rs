@@ -167,6 +167,11 @@ pub(super) fn to_predict(args: &super::args::Predict, config: &ModelConfig) -> R
     ))
 }
 
+/// The length to which texts are cut: as asked for, else 128 or what the model can take.
+pub(super) fn max_tokens(asked: Option<usize>, config: &ModelConfig) -> usize {
+    asked.unwrap_or_else(|| config.max_tokens().min(128))
+}
+
 fn parse_task(name: &str) -> Result<&'static Task, Error> {
     Task::parse(name).map_err(|error| Error::Usage(error.to_string()))
 }

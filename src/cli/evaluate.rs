@@ -1,7 +1,7 @@
 //! `cwgnc eval`: a fine-tuned model and a labelled file.
 
 use super::args::{Dtype, Eval};
-use super::corpus::Corpus;
+use super::corpus::{Corpus, max_tokens};
 use super::output::eval_results;
 use super::progress::Progress;
 use super::score::scores;
@@ -28,7 +28,7 @@ fn run<T: Real>(args: &Eval) -> Result<(), Error> {
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
     let mut dev = Vec::new();
     for source in &corpus.dev {
-        dev.push(source.encode(&encoder, args.data.max_seq_length)?);
+        dev.push(source.encode(&encoder, max_tokens(args.data.max_seq_length, &config))?);
     }
     let mut model = SequenceClassifier::<T>::zeros(&config);
     checkpoint::load_into(&args.model.dir, &config, Purpose::Inference, &mut model)?;

@@ -1,7 +1,7 @@
 //! `cwgnc finetune`: a model folder and a task go in, a fine-tuned model and its record come out.
 
 use super::args::{Dtype, Finetune};
-use super::corpus::Corpus;
+use super::corpus::{Corpus, max_tokens};
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
 use super::plan::{adamw, plan};
@@ -53,12 +53,13 @@ impl<'a, T: Real> Job<'a, T> {
         let folder = checkpoint::read_config(&args.model.dir)?;
         let config = adapted(folder.config, &corpus, args);
         let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
+        let max_tokens = max_tokens(args.data.max_seq_length, &config);
         let (mut train, mut dev) = (Vec::new(), Vec::new());
         if let Some(source) = &corpus.train {
-            train = source.encode(&encoder, args.data.max_seq_length)?;
+            train = source.encode(&encoder, max_tokens)?;
         }
         for source in &corpus.dev {
-            dev.push(source.encode(&encoder, args.data.max_seq_length)?);
+            dev.push(source.encode(&encoder, max_tokens)?);
         }
         let (model, report) = load::<T>(args, &config)?;
         progress.message(&report.to_string());

@@ -1,7 +1,7 @@
 //! `cwgnc predict`: labels with their probabilities, or values.
 
 use super::args::{Dtype, Format, Predict};
-use super::corpus::to_predict;
+use super::corpus::{max_tokens, to_predict};
 use super::progress::Progress;
 use super::score::largest;
 use super::{Error, print, start_threads};
@@ -27,7 +27,7 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
     let config = checkpoint::read_config(&args.model.dir)?.config;
     let examples = to_predict(args, &config)?;
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
-    let encodings = encoder.encode_all(&examples, args.max_seq_length)?;
+    let encodings = encoder.encode_all(&examples, max_tokens(args.max_seq_length, &config))?;
     let mut model = SequenceClassifier::<T>::zeros(&config);
     checkpoint::load_into(&args.model.dir, &config, Purpose::Inference, &mut model)?;
     let inputs: Vec<_> = encodings
@@ -36,7 +36,7 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
         .collect();
     let batch = args.run.per_device_eval_batch_size;
     let logits = predict(&config, &model, &inputs, batch, |done| {
-        progress.count("predicting", done, inputs.len())
+        progress.count("predicting", done, inputs.len());
     });
     progress.wipe();
     let lines = match args.format {

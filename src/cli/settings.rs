@@ -1,6 +1,7 @@
 //! The settings of a run as a record: what `run.json` says, and what a resumed run must repeat.
 
 use super::args::{Finetune, name};
+use super::corpus::max_tokens;
 use crate::model::ModelConfig;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
         "text_pair_column": args.data.text_pair_column,
         "label_column": args.data.label_column,
         "problem_type": args.problem_type.as_ref().map(name),
-        "max_seq_length": args.data.max_seq_length,
+        "max_seq_length": max_tokens(args.data.max_seq_length, config),
         "max_train_samples": args.max_train_samples,
         "max_eval_samples": args.data.max_eval_samples,
         "clip": args.clip.to_string(),

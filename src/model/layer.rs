@@ -299,10 +299,10 @@ impl<T> ParamTree<T> for EncoderLayer<T> {
         path.within("attention.self.key", |path| self.key.visit(path, f));
         path.within("attention.self.value", |path| self.value.visit(path, f));
         path.within("attention.output.dense", |path| {
-            self.attention_output.visit(path, f)
+            self.attention_output.visit(path, f);
         });
         path.within("attention.output.LayerNorm", |path| {
-            self.attention_norm.visit(path, f)
+            self.attention_norm.visit(path, f);
         });
         path.within("intermediate.dense", |path| self.intermediate.visit(path, f));
         path.within("output.dense", |path| self.output.visit(path, f));
@@ -314,10 +314,10 @@ impl<T> ParamTree<T> for EncoderLayer<T> {
         path.within("attention.self.key", |path| self.key.visit_mut(path, f));
         path.within("attention.self.value", |path| self.value.visit_mut(path, f));
         path.within("attention.output.dense", |path| {
-            self.attention_output.visit_mut(path, f)
+            self.attention_output.visit_mut(path, f);
         });
         path.within("attention.output.LayerNorm", |path| {
-            self.attention_norm.visit_mut(path, f)
+            self.attention_norm.visit_mut(path, f);
         });
         path.within("intermediate.dense", |path| self.intermediate.visit_mut(path, f));
         path.within("output.dense", |path| self.output.visit_mut(path, f));

@@ -1,7 +1,7 @@
 //! What must not change a number: the number of threads, the neighbours in a batch, the way a batch is cut.
 
 use crate::gradcheck::{small_batch, small_config};
-use crate::support::with_threads;
+use crate::threads::with_threads;
 use cwgnc::clip::ClipPolicy;
 use cwgnc::model::{
     Activation, Batch, Family, ModelConfig, Noise, Problem, SequenceClassifier, Target, Tokens, classifier,

@@ -1,6 +1,8 @@
 //! The integration tests, in one binary.
 
 #[cfg(feature = "checkpoint")]
+mod adamw;
+#[cfg(feature = "checkpoint")]
 mod checkpoint;
 #[cfg(feature = "data")]
 mod data;
@@ -16,11 +18,13 @@ mod encode_errors;
 mod gradcheck;
 #[cfg(feature = "data")]
 mod metric;
+mod names;
 #[cfg(feature = "checkpoint")]
 mod parity;
-#[cfg(any(feature = "checkpoint", feature = "data"))]
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
-mod support;
+#[cfg(feature = "checkpoint")]
+mod tensors;
+mod threads;
 mod tidy;

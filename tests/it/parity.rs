@@ -6,7 +6,7 @@
 //! ‖expected‖`.
 
 use crate::scratch::{fixture, shared};
-use crate::support::{Tensor, distance, norm, tensors};
+use crate::tensors::{Tensor, distance, norm, tensors};
 use cwgnc::checkpoint::{self, Purpose};
 use cwgnc::clip::ClipPolicy;
 use cwgnc::model::{Batch, ModelConfig, Noise, Problem, SequenceClassifier, Targets, Tokens, classifier};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// An empty folder of this name; names differ from test to test.
+#[cfg(feature = "data")]
 pub(crate) fn folder(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if path.exists() {
@@ -13,6 +14,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 }
 
 /// A file of these bytes in a fresh folder.
+#[cfg(feature = "data")]
 pub(crate) fn file(folder_name: &str, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     let path = folder(folder_name).join(name);
     std::fs::write(&path, bytes).expect("a scratch file can be written");
@@ -27,6 +29,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 /// A file or folder of the shared material, or `None`, said aloud, when it is not there.
 ///
 /// The folder is `$CWGNC_SHARED`, by default `../shared` beside the package.
+#[cfg(any(feature = "checkpoint", feature = "data"))]
 #[expect(clippy::print_stderr, reason = "a test that skips must say so")]
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let root = std::env::var_os("CWGNC_SHARED").map_or_else(

@@ -1,4 +1,4 @@
-//! Shared by the tests: reading tensors, comparing them, running on a given number of threads.
+//! Tensors of test cases: reading and comparing them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,13 +60,4 @@ pub(crate) fn distance(got: impl IntoIterator<Item = f64>, expected: &[f64], sca
 /// The Euclidean norm.
 pub(crate) fn norm(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
-/// Runs `f` on a pool of `threads` threads.
-pub(crate) fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .expect("a thread pool")
-        .install(f)
 }
