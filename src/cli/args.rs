@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
+use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -341,61 +342,6 @@ pub(super) fn name(value: &impl ValueEnum) -> String {
     value
         .to_possible_value()
         .map_or_else(String::new, |value| value.get_name().to_owned())
-}
-
-fn number(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(x) if x.is_finite() => Ok(x),
-        _ => Err("not a finite number".to_owned()),
-    }
-}
-
-fn not_negative(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if x >= 0.0 {
-            Ok(x)
-        } else {
-            Err("must be at least 0".to_owned())
-        }
-    })
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if x > 0.0 {
-            Ok(x)
-        } else {
-            Err("must be above 0".to_owned())
-        }
-    })
-}
-
-fn below_one(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if (0.0..1.0).contains(&x) {
-            Ok(x)
-        } else {
-            Err("must be in [0, 1)".to_owned())
-        }
-    })
-}
-
-fn ratio(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if (0.0..=1.0).contains(&x) {
-            Ok(x)
-        } else {
-            Err("must be in [0, 1]".to_owned())
-        }
-    })
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("must be at least 1".to_owned()),
-        Ok(n) => Ok(n),
-        Err(error) => Err(format!("{error}")),
-    }
 }
 
 #[cfg(test)]

@@ -1,22 +1,22 @@
 //! `cwgnc finetune`: a model folder and a task go in, a fine-tuned model and its record come out.
 
-use super::args::{Dtype, Finetune, Optimizer};
+use super::args::{Dtype, Finetune};
 use super::corpus::{Corpus, max_tokens};
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
+use super::plan::{adamw, plan};
 use super::progress::{Progress, Training, clock};
+use super::record::{last_checkpoint, record};
 use super::score::{Scores, scores};
-use super::settings::{cpu_features, differences, settings};
 use super::{Error, print, resume, start_threads};
 use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, SequenceClassifier, init};
-use crate::optim::{AdamWForm, AdamWSettings, LinearSchedule};
 use crate::param::ParamTree;
 use crate::real::Real;
 use crate::reduce;
-use crate::train::{NotFinite, Plan, Run, Seeds, Sequence, StepRecord, Trainer};
-use serde_json::{Map, Value, json};
+use crate::train::{NotFinite, Plan, Run, Sequence, StepRecord, Trainer};
+use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -300,110 +300,6 @@ fn load<T: Real>(
         fresh,
     );
     Ok((model, report))
-}
-
-fn plan(args: &Finetune, examples: usize) -> Plan {
-    let per_epoch = examples.div_ceil(args.per_device_train_batch_size * args.gradient_accumulation_steps);
-    let steps = args
-        .max_steps
-        .unwrap_or_else(|| (args.num_train_epochs * per_epoch as f64).ceil() as usize);
-    Plan {
-        batch_size: args.per_device_train_batch_size,
-        accumulation: args.gradient_accumulation_steps,
-        schedule: LinearSchedule::new(args.learning_rate, args.warmup_ratio, steps),
-        clip: args.clip,
-        seeds: Seeds {
-            order: args.data_seed.unwrap_or(args.seed),
-            dropout: args.dropout_seed.unwrap_or(args.seed),
-        },
-    }
-}
-
-fn adamw(args: &Finetune) -> AdamWSettings {
-    AdamWSettings {
-        form: match args.optimizer {
-            Optimizer::AdamwHf => AdamWForm::HuggingFace { correct_bias: true },
-            Optimizer::AdamwHfUncorrected => AdamWForm::HuggingFace { correct_bias: false },
-            Optimizer::AdamwTorch => AdamWForm::Torch,
-        },
-        beta1: args.adam_beta1,
-        beta2: args.adam_beta2,
-        epsilon: args.adam_epsilon,
-        weight_decay: args.weight_decay,
-    }
-}
-
-/// The contents of `run.json`.
-fn record(
-    args: &Finetune,
-    config: &ModelConfig,
-    corpus: &Corpus,
-    report: &LoadReport,
-    total_steps: usize,
-    threads: usize,
-) -> Result<Map<String, Value>, Error> {
-    let mut files = Map::new();
-    for source in corpus.train.iter().chain(&corpus.dev) {
-        let (path, hash) = source.fingerprint()?;
-        files.insert(path, hash.into());
-    }
-    let model: Map<String, Value> = report
-        .files
-        .iter()
-        .map(|file| (file.path.display().to_string(), file.hash.clone().into()))
-        .collect();
-    let record = json!({
-        "cwgnc_version": env!("CARGO_PKG_VERSION"),
-        "settings": settings(args, config, total_steps),
-        "labels": config.labels,
-        "model_files": model,
-        "data_files": files,
-        "tensors": {
-            "taken": report.taken.len(),
-            "renamed": report.renamed.len(),
-            "ignored": report.ignored,
-            "initialised": report.to_initialise,
-        },
-        "threads": threads,
-        "cpu_features": cpu_features(),
-    });
-    Ok(record.as_object().cloned().unwrap_or_default())
-}
-
-/// The checkpoint to go on from, if the run is to be resumed and has one.
-fn last_checkpoint(
-    args: &Finetune,
-    output: &Path,
-    record: &Map<String, Value>,
-) -> Result<Option<PathBuf>, Error> {
-    let before = output.join(output::RUN);
-    if !args.resume || !before.exists() {
-        return Ok(None);
-    }
-    let text = checkpoint::read(&before)?;
-    let was: Value = serde_json::from_slice(&text)
-        .map_err(|error| Error::Resume(format!("cannot resume: {}: {error}", before.display())))?;
-    let mut changed = Vec::new();
-    let empty = Map::new();
-    for part in ["settings", "model_files", "data_files"] {
-        let part = |record: &Value| record[part].as_object().unwrap_or(&empty).clone();
-        changed.extend(differences(&part(&was), &part(&Value::Object(record.clone()))));
-    }
-    let version = was["cwgnc_version"].as_str().unwrap_or("unknown");
-    if version != env!("CARGO_PKG_VERSION") {
-        changed.push(format!(
-            "cwgnc version: was {version}, now {}",
-            env!("CARGO_PKG_VERSION")
-        ));
-    }
-    if !changed.is_empty() {
-        let list = changed.join("\n  ");
-        return Err(Error::Usage(format!(
-            "cannot resume {}: it is another run\n  {list}",
-            output.display()
-        )));
-    }
-    Ok(resume::checkpoints(output)?.pop().map(|(_, path)| path))
 }
 
 fn parameter_norms<T: Real>(model: &SequenceClassifier<T>) -> Vec<f64> {

@@ -2,8 +2,9 @@
 //! training.
 //!
 //! One file a command ([`finetune`], [`evaluate`], [`predict`], [`inspect`]), and what they share: [`args`] (the flags),
-//! [`corpus`] (from flags to tokenised sequences), [`score`] (outputs to metrics), [`output`] (files of a run),
-//! [`resume`] (checkpoints of a run), [`progress`] (the line on the terminal).
+//! [`number`] (their numbers), [`corpus`] (from flags to tokenised sequences), [`plan`] (from flags to a run),
+//! [`record`] (`run.json`), [`score`] (outputs to metrics), [`output`] (files of a run), [`resume`] (checkpoints of a
+//! run), [`progress`] (the line on the terminal).
 
 mod args;
 mod corpus;
@@ -11,9 +12,12 @@ mod evaluate;
 mod finetune;
 mod inspect;
 mod log;
+mod number;
 mod output;
+mod plan;
 mod predict;
 mod progress;
+mod record;
 mod resume;
 mod score;
 mod settings;

@@ -131,7 +131,7 @@ impl<T: Real> SequenceClassifier<T> {
             dropout::apply(&mut x, noise.mask(Site::HeadInput, p), &row_keys);
         }
         let mut t = self.head.dense.forward(x.view(), pool);
-        t.mapv_inplace(ndarray_rand::rand_distr::num_traits::Float::tanh);
+        t.iter_mut().for_each(|t| *t = t.tanh());
         let mut dropped = pool.copy(t.view());
         dropout::apply(&mut dropped, noise.mask(Site::HeadOutput, p), &row_keys);
         let z = self.head.out.forward(dropped.view(), pool);

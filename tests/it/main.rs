@@ -27,3 +27,4 @@ mod shared_data;
 #[cfg(feature = "checkpoint")]
 mod tensors;
 mod threads;
+mod tidy;
