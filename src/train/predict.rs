@@ -7,7 +7,7 @@ use crate::real::Real;
 /// The logits of each sequence, `num_labels` numbers each, in the order given.
 ///
 /// Sequences run in batches of `batch_size`, sorted by length so that a batch's memory is that of its tokens. A
-/// sequence's logits do not depend on its neighbours but for the kernels' edges. `progress` is called after each batch
+/// sequence's logits do not depend on its neighbours. `progress` is called after each batch
 /// with the number of sequences done.
 ///
 /// # Panics
