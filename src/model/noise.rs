@@ -57,3 +57,30 @@ impl Noise {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two places, two layers, two steps or two seeds never share a mask.
+    #[test]
+    fn every_place_and_step_has_a_mask_of_its_own() {
+        let mut masks = Vec::new();
+        for (seed, step) in [(1, 1), (1, 2), (2, 1)] {
+            for layer in 0..3 {
+                let sites = [
+                    Site::AttentionProbs(layer),
+                    Site::AttentionOutput(layer),
+                    Site::FeedForwardOutput(layer),
+                ];
+                masks.extend(sites.map(|site| Noise::Step { seed, step }.mask(site, 0.5)));
+            }
+            let sites = [Site::Embeddings, Site::HeadInput, Site::HeadOutput];
+            masks.extend(sites.map(|site| Noise::Step { seed, step }.mask(site, 0.5)));
+        }
+        for (i, mask) in masks.iter().enumerate() {
+            assert!(!masks[..i].contains(mask), "mask {i}");
+        }
+        assert_eq!(Noise::Off.mask(Site::Embeddings, 0.5), Mask::OFF);
+    }
+}

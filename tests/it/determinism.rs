@@ -285,3 +285,18 @@ fn dropout_is_a_function_of_seed_and_step() {
     assert_ne!(logits(1, 1), logits(1, 2));
     assert_ne!(logits(1, 1), logits(2, 1));
 }
+
+/// One example and a learning rate of 0: nothing but the step differs, and every step draws its own masks.
+#[test]
+fn every_step_of_a_run_draws_its_own_masks() {
+    let (config, sequences) = (wide_config(Family::Bert), sequences(1));
+    let mut plan = plan(1, 1, 5);
+    plan.schedule.peak = 0.0;
+    let mut run = Run::new(trainer::<f64>(&config), plan, &sequences, 0);
+    let mut losses = Vec::new();
+    while let Some(record) = run.next_step().expect("finite") {
+        assert!(!losses.contains(&record.report.loss), "step {}", record.step);
+        losses.push(record.report.loss);
+    }
+    assert_eq!(losses.len(), 5);
+}
