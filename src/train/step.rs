@@ -154,12 +154,9 @@ impl<T: Real> Trainer<T> {
         let mut params = self.grad.params_mut();
         let mut grads: Vec<_> = params
             .iter_mut()
-            .map(|(name, grad)| ParamGrad {
-                name,
-                grad: grad.view_mut(),
-            })
+            .map(|(name, grad)| ParamGrad::new(name, grad.view_mut()))
             .collect();
-        clip(policy, &mut grads)
+        clip(policy, &mut grads).expect("wip")
     }
 
     fn update(&mut self, lr: f64) {
