@@ -1,5 +1,7 @@
 //! The integration tests, in one binary.
 
+#[cfg(feature = "checkpoint")]
+mod clip_fixtures;
 mod gradcheck;
 #[cfg(feature = "checkpoint")]
 mod parity;
