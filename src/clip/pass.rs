@@ -351,9 +351,8 @@ impl<T: Real> Decision<T> {
     fn reported_scale(&self) -> f64 {
         match self.act {
             Act::Scale(scaling) => scaling.factor(),
-            Act::Each(_) => f64::NAN,
             Act::Zero => 0.0,
-            Act::Skip => 1.0,
+            Act::Each(_) | Act::Skip => 1.0,
         }
     }
 
