@@ -4,6 +4,10 @@
 //! Here a sum is cut into blocks of a fixed size, each block is added up by one thread in lanes of a fixed width, and
 //! the block results are added in order. The bits depend on the data alone.
 
+mod norms;
+
+pub use norms::{Norms, Written, norms, p_norms, write_norms};
+
 use crate::real::Real;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
@@ -42,15 +46,13 @@ pub fn dot<T: Real>(x: &[T], y: &[T]) -> T {
 /// `Σ f(xᵢ)` in [`LANES`] partial sums.
 fn lanes<T: Real, A: Real>(x: &[T], f: impl Fn(T) -> A) -> A {
     let mut acc = [A::zero(); LANES];
-    let blocks = x.chunks_exact(LANES);
-    let rest: A = blocks
-        .remainder()
-        .iter()
-        .map(|&x| f(x))
-        .fold(A::zero(), |s, y| s + y);
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    let rest: A = rest.iter().map(|&x| f(x)).fold(A::zero(), |s, y| s + y);
     for block in blocks {
+        // All of `f` first: the compiler then sees vectors.
+        let y = block.map(&f);
         for lane in 0..LANES {
-            acc[lane] += f(block[lane]);
+            acc[lane] += y[lane];
         }
     }
     fold(acc) + rest
@@ -59,57 +61,6 @@ fn lanes<T: Real, A: Real>(x: &[T], f: impl Fn(T) -> A) -> A {
 /// The lanes added pairwise.
 fn fold<A: Real>(acc: [A; LANES]) -> A {
     ((acc[0] + acc[4]) + (acc[1] + acc[5])) + ((acc[2] + acc[6]) + (acc[3] + acc[7]))
-}
-
-/// The Euclidean norms `‖x‖₂ = √Σ xᵢ²` of several tensors, each a slice, accumulated in `f64`.
-///
-/// All blocks of all tensors run in parallel, so many small tensors cost no more than one large one. No square
-/// overflows or vanishes: an `f32` square always fits an `f64`, and an `f64` tensor whose sum of squares leaves the
-/// range where it is accurate is added up again, scaled by a power of two. A NaN gives NaN, an infinity without a
-/// NaN gives infinity.
-pub fn norms<T: Real>(tensors: &[&[T]]) -> Vec<f64> {
-    let blocks: Vec<&[T]> = tensors.iter().flat_map(|x| x.chunks(BLOCK)).collect();
-    let sums: Vec<f64> = blocks.par_iter().map(|x| sum_of_squares(x)).collect();
-    let mut sums = sums.into_iter();
-    tensors
-        .iter()
-        .map(|x| {
-            let total: f64 = sums
-                .by_ref()
-                .take(x.len().div_ceil(BLOCK))
-                .fold(0.0, |s, y| s + y);
-            norm_from_sum(x, total)
-        })
-        .collect()
-}
-
-/// `Σ xᵢ²` of one block, in `f64`.
-fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
-    lanes(x, |x| x.widen() * x.widen())
-}
-
-/// The smallest sum of squares that cannot have lost digits to underflow: 2⁻⁹⁰⁰ is far above the smallest normal
-/// `f64` (2⁻¹⁰²²) times any number of elements, and far below what any `f32` tensor but zero gives (2⁻²⁹⁸).
-const SAFE_SUM: f64 = 1.183_007_812_713_498_3e-271;
-
-/// The root of `total = Σ xᵢ²`, added up again with scaling where squares left the range.
-fn norm_from_sum<T: Real>(x: &[T], total: f64) -> f64 {
-    if (SAFE_SUM..f64::INFINITY).contains(&total) || total.is_nan() {
-        return total.sqrt();
-    }
-    let largest = x.iter().fold(0.0_f64, |m, x| m.max(x.widen().abs()));
-    if largest == 0.0 || !largest.is_finite() {
-        return largest;
-    }
-    // 2^-exponent brings the largest element into [1, 2); in two factors, because 2^1074 itself is not an f64.
-    let exponent = libm::ilogb(largest);
-    let (half, rest) = (exponent / 2, exponent - exponent / 2);
-    let scaled = |x: f64| x * libm::ldexp(1.0, -half) * libm::ldexp(1.0, -rest);
-    let sum: f64 = x
-        .chunks(BLOCK)
-        .map(|x| lanes(x, |x| scaled(x.widen()) * scaled(x.widen())))
-        .fold(0.0, |s, y| s + y);
-    libm::ldexp(sum.sqrt(), exponent)
 }
 
 /// `out ← out + Σ_rows x`: the rows of `x` (`[n, h]`) added up into `out` (`[h]`), accumulated in `f64`.
@@ -155,42 +106,6 @@ fn add_rounded<T: Real>(acc: &[f64], out: &mut [T]) {
 mod tests {
     use super::*;
     use ndarray::arr2;
-
-    /// 3-4-5 triangles at magnitudes whose squares overflow or vanish in the element type, and in f64.
-    #[test]
-    fn norms_at_every_magnitude() {
-        for exponent in [-1060, -600, -140, -1, 0, 1, 100, 600, 1020] {
-            let unit = libm::ldexp(1.0, exponent);
-            assert_eq!(
-                norms(&[&[3.0 * unit, 0.0, -4.0 * unit][..]]),
-                [5.0 * unit],
-                "2^{exponent}"
-            );
-        }
-        assert_eq!(
-            norms(&[&[3e30_f32, 4e30][..]])[0],
-            (3e30_f32.widen()).hypot(4e30_f32.widen())
-        );
-        assert_eq!(norms(&[&[3e-40_f32][..]])[0], 3e-40_f32.widen());
-    }
-
-    #[test]
-    fn norms_of_edge_cases() {
-        assert_eq!(norms::<f64>(&[&[], &[0.0, -0.0]]), [0.0, 0.0]);
-        assert_eq!(norms(&[&[1.0, f64::NEG_INFINITY][..]]), [f64::INFINITY]);
-        assert!(norms(&[&[1.0, f64::NAN, f64::INFINITY][..]])[0].is_nan());
-        assert_eq!(norms(&[&[f64::MAX, f64::MAX][..]]), [f64::INFINITY]);
-    }
-
-    /// Each tensor keeps its own sum, whatever the block boundaries: n ones have the norm √n.
-    #[test]
-    fn many_tensors_at_once() {
-        let ones = vec![1.0_f32; 4 * BLOCK];
-        let sizes = [0, 1, 7, 8, 9, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5];
-        let tensors: Vec<&[f32]> = sizes.iter().map(|&n| &ones[..n]).collect();
-        let expected: Vec<f64> = sizes.iter().map(|&n| (n as f64).sqrt()).collect();
-        assert_eq!(norms(&tensors), expected);
-    }
 
     /// Sums of small integers are exact in any order: 1 + 2 + … + n = n(n+1)/2.
     #[test]

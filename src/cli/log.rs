@@ -4,7 +4,9 @@
 
 use super::Error;
 use super::score::Scores;
+
 use crate::checkpoint::{self, CheckpointError};
+use crate::clip::Clipped;
 use crate::train::StepRecord;
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
@@ -27,7 +29,9 @@ impl Log {
             let bytes = checkpoint::read(path)?;
             let lines = bytes.split_inclusive(|&b| b == b'\n');
             lines
-                .take_while(|line| line.ends_with(b"\n") && step(line).is_some_and(|s| s <= steps))
+                .take_while(|line| {
+                    line.ends_with(b"\n") && step(line).is_some_and(|s| (1..=steps).contains(&s))
+                })
                 .flatten()
                 .copied()
                 .collect()
@@ -85,7 +89,7 @@ pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
                 "elements": parameter.elements,
                 "grad_norm_before": parameter.norm_before,
                 "scale": component.scale,
-                "clipped": component.clipped,
+                "clipped": component.clipped == Clipped::Yes,
                 "parameter_norm": norm,
             })
         })
@@ -98,7 +102,7 @@ pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
         "grad_norm_before_clipping": clip.global_norm_before(),
         "grad_norm_after_clipping": clip.global_norm_after(),
         "clipped_elements": clip.clipped_elements(),
-        "clipped_components": clip.components.iter().filter(|c| c.clipped).count(),
+        "clipped_components": clip.components.iter().filter(|c| c.clipped == Clipped::Yes).count(),
         "components": components,
         "examples": record.examples,
     })

@@ -14,7 +14,7 @@ pub(super) fn plan(args: &Finetune, examples: usize) -> Plan {
         batch_size: args.per_device_train_batch_size,
         accumulation: args.gradient_accumulation_steps,
         schedule: LinearSchedule::new(args.learning_rate, args.warmup_ratio, steps),
-        clip: args.clip,
+        clip: args.clip.clone(),
         seeds: Seeds {
             order: args.data_seed.unwrap_or(args.seed),
             dropout: args.dropout_seed.unwrap_or(args.seed),

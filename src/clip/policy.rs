@@ -1,26 +1,71 @@
-//! Clipping policies as plain data, with the text form that the command line and the records use.
+//! Clipping policies as plain data: partition × statistic × rule × edge rule, with exceptions by name.
+//!
+//! A policy is a value: it can be compared, printed, parsed back (see [`text`](super::text) for the grammar) and stored
+//! in a record. What is published has a constructor named after its source.
 
-use std::fmt;
-use std::ops::Range;
-use std::str::FromStr;
+use super::convention::Convention;
+use super::edge::Edge;
+use super::error::PolicyError;
+use super::partition::Partition;
+use super::rule::{Adaptive, Curve, Floor, Rule, ValueForm};
+use super::selection::Selection;
+use super::statistic::Statistic;
+use super::threshold::Threshold;
 
 /// What to do with the gradients before the optimiser sees them.
 ///
-/// The text form is `none`, `global:C` or `component:C`; it parses and prints back to the same policy.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ClipPolicy {
-    /// `none`: measure, but keep every gradient.
-    None,
-    /// Scale each component of `partition` whose norm exceeds `threshold` (convention of `clip_grad_norm_`).
-    Norm {
-        /// Which parameters share a norm.
-        partition: Partition,
-        /// The largest norm that a component keeps.
-        threshold: Threshold,
-    },
+/// # Examples
+/// ```
+/// use cwgnc::clip::{ClipPolicy, Convention, Edge};
+///
+/// let policy: ClipPolicy = "component:0.05@optax,edge=error,group=classifier.*:1".parse()?;
+/// assert_eq!(policy.to_string(), "component:0.05@optax,edge=error,group=classifier.*:1");
+/// assert_eq!(policy.edge, Edge::Error);
+/// assert_eq!("component:0.05@torch".parse(), ClipPolicy::cwgnc_as_published(0.05));
+/// # Ok::<(), cwgnc::clip::PolicyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClipPolicy {
+    /// What is done to a component.
+    pub rule: Rule,
+    /// Which elements share a statistic.
+    pub partition: Partition,
+    /// What is measured on a component.
+    pub statistic: Statistic,
+    /// What happens to a component that is not finite.
+    pub edge: Edge,
+    /// Parameters that are treated differently; the first choice that fits counts.
+    pub selections: Vec<Selection>,
 }
 
 impl ClipPolicy {
+    /// A rule with its usual partition and statistic, `edge=propagate`, no exceptions.
+    pub fn of(rule: Rule) -> Self {
+        Self {
+            partition: rule.usual_partition(),
+            statistic: rule.usual_statistic(),
+            rule,
+            edge: Edge::Propagate,
+            selections: Vec::new(),
+        }
+    }
+
+    /// `none`: measure each parameter, but keep every gradient.
+    pub fn none() -> Self {
+        Self::of(Rule::Keep)
+    }
+
+    /// Clipping by norm under a convention.
+    pub fn norm(partition: Partition, threshold: Threshold, convention: Convention) -> Self {
+        Self {
+            partition,
+            ..Self::of(Rule::Norm {
+                threshold,
+                convention,
+            })
+        }
+    }
+
     /// CWGNC as published: `clip_grad_norm_(parameter, c)` for every named parameter by itself.
     ///
     /// # Source
@@ -29,10 +74,23 @@ impl ClipPolicy {
     /// # Errors
     /// If `c` is not a threshold.
     pub fn cwgnc_as_published(c: f64) -> Result<Self, PolicyError> {
-        Ok(Self::Norm {
-            partition: Partition::Parameter,
-            threshold: Threshold::new(c)?,
-        })
+        Ok(Self::norm(
+            Partition::Parameter,
+            Threshold::new(c)?,
+            Convention::Torch,
+        ))
+    }
+
+    /// CWGNC without ε: the exact convention on every named parameter.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn cwgnc_exact(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self::norm(
+            Partition::Parameter,
+            Threshold::new(c)?,
+            Convention::Exact,
+        ))
     }
 
     /// The usual clipping of the global norm: `clip_grad_norm_(model.parameters(), c)`.
@@ -40,186 +98,221 @@ impl ClipPolicy {
     /// # Errors
     /// If `c` is not a threshold.
     pub fn torch_global(c: f64) -> Result<Self, PolicyError> {
-        Ok(Self::Norm {
-            partition: Partition::Global,
-            threshold: Threshold::new(c)?,
-        })
-    }
-}
-
-/// How the parameters fall into components, the sets that share one norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partition {
-    /// One component: all parameters.
-    Global,
-    /// A component for each named parameter tensor; weights and biases apart.
-    Parameter,
-}
-
-impl Partition {
-    /// The parameters of each component, as ranges of their order.
-    pub(super) fn components(self, parameters: usize) -> Vec<Range<usize>> {
-        match self {
-            Self::Global if parameters == 0 => Vec::new(),
-            Self::Global => std::iter::once(0..parameters).collect(),
-            Self::Parameter => (0..parameters).map(|i| i..i + 1).collect(),
-        }
+        Ok(Self::norm(
+            Partition::Global,
+            Threshold::new(c)?,
+            Convention::Torch,
+        ))
     }
 
-    /// The id of the component whose first parameter has this name.
-    pub(super) fn id(self, name: &str) -> String {
-        match self {
-            Self::Global => "global".to_owned(),
-            Self::Parameter => name.to_owned(),
-        }
-    }
-}
-
-/// A finite L2 norm, at least 0, in the unit of the gradient.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Threshold(f64);
-
-impl Threshold {
-    /// Checks the value.
+    /// optax's `clip_by_global_norm`.
     ///
     /// # Errors
-    /// If it is negative, NaN or infinite.
-    pub fn new(c: f64) -> Result<Self, PolicyError> {
-        if c.is_finite() && c >= 0.0 {
-            Ok(Self(c))
-        } else {
-            Err(PolicyError::Threshold(c.to_string()))
-        }
+    /// If `c` is not a threshold.
+    pub fn optax_global(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self::norm(
+            Partition::Global,
+            Threshold::new(c)?,
+            Convention::Optax,
+        ))
     }
 
-    /// The value.
-    pub fn get(self) -> f64 {
-        self.0
+    /// Keras' `clipnorm`: TensorFlow's `clip_by_norm` on every variable.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn keras_clipnorm(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self::norm(
+            Partition::Parameter,
+            Threshold::new(c)?,
+            Convention::TfNorm,
+        ))
     }
-}
 
-/// Why a policy could not be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PolicyError {
-    /// No policy has this name.
-    Unknown(String),
-    /// This policy needs a threshold, and none was given.
-    NoThreshold(String),
-    /// Not a threshold.
-    Threshold(String),
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(name) => {
-                write!(
-                    f,
-                    "unknown clipping policy `{name}`; known: none, global:C, component:C"
-                )
-            }
-            Self::NoThreshold(name) => write!(
-                f,
-                "clipping policy `{name}` needs a threshold, as in `{name}:0.05`"
-            ),
-            Self::Threshold(text) => {
-                write!(
-                    f,
-                    "clipping threshold `{text}` is not a finite number of at least 0"
-                )
-            }
-        }
+    /// Keras' `global_clipnorm`: TensorFlow's `clip_by_global_norm`.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn keras_global_clipnorm(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self::norm(
+            Partition::Global,
+            Threshold::new(c)?,
+            Convention::TfGlobal,
+        ))
     }
-}
 
-impl std::error::Error for PolicyError {}
+    /// optax's `clip_by_block_rms`.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn optax_block_rms(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self {
+            statistic: Statistic::Rms,
+            ..Self::norm(Partition::Parameter, Threshold::new(c)?, Convention::OptaxRms)
+        })
+    }
 
-impl FromStr for ClipPolicy {
-    type Err = PolicyError;
+    /// Adafactor's update clipping: `u / max(1, RMS(u)/d)` on every tensor. Give it updates, not gradients: Adafactor
+    /// divides by its second moment first.
+    ///
+    /// # Source
+    /// Shazeer and Stern, ICML 2018, arXiv 1804.04235, algorithm 4, line 8; there `d` = 1.
+    ///
+    /// # Errors
+    /// If `d` is not a threshold.
+    pub fn adafactor(d: f64) -> Result<Self, PolicyError> {
+        Ok(Self {
+            statistic: Statistic::Rms,
+            ..Self::norm(Partition::Parameter, Threshold::new(d)?, Convention::DivMax)
+        })
+    }
 
-    fn from_str(text: &str) -> Result<Self, PolicyError> {
-        let (name, threshold) = match text.split_once(':') {
-            Some((name, threshold)) => (name, Some(threshold)),
-            None => (text, None),
-        };
-        let partition = match name {
-            "none" if threshold.is_none() => return Ok(Self::None),
-            "global" => Partition::Global,
-            "component" => Partition::Parameter,
-            _ => return Err(PolicyError::Unknown(text.to_owned())),
-        };
-        let text = threshold.ok_or_else(|| PolicyError::NoThreshold(name.to_owned()))?;
-        let value = text
-            .parse()
-            .map_err(|_| PolicyError::Threshold(text.to_owned()))?;
-        Ok(Self::Norm {
-            partition,
-            threshold: Threshold::new(value)?,
+    /// AGC as in timm: units are rows, ε = 1e-3.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn timm_agc(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self::of(Rule::Agc {
+            threshold: Threshold::new(c)?,
+            eps: 1e-3,
+        }))
+    }
+
+    /// AGC as in optax: units by rank, ε = 1e-3.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn optax_agc(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self {
+            partition: Partition::OptaxUnit,
+            ..Self::timm_agc(c)?
+        })
+    }
+
+    /// PyTorch's `clip_grad_value_`.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn torch_value(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self::of(Rule::Value {
+            threshold: Threshold::new(c)?,
+            form: ValueForm::Torch,
+        }))
+    }
+
+    /// The value clipping of the paper's code, which has one side.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn paper_value(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self::of(Rule::Value {
+            threshold: Threshold::new(c)?,
+            form: ValueForm::Paper,
+        }))
+    }
+
+    /// Automatic clipping (AUTO-S) for [`clip_examples`](super::clip_examples): `g·c/(‖g‖+0.01)`.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn automatic(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self {
+            partition: Partition::Global,
+            ..Self::of(Rule::Normalise {
+                target: Threshold::new(c)?,
+                floor: Floor::Add,
+                eps: 0.01,
+            })
+        })
+    }
+
+    /// The trust ratio of LAMB as in timm: `‖w‖/‖u‖`, at most 1 under `clipped`.
+    pub fn lamb(clipped: bool) -> Self {
+        Self::of(Rule::TrustRatio {
+            coefficient: 1.0,
+            eps: 0.0,
+            max: if clipped { 1.0 } else { f64::INFINITY },
+        })
+    }
+
+    /// Whether the policy remembers earlier steps and is called through
+    /// [`clip_with_state`](super::clip_with_state).
+    pub fn is_stateful(&self) -> bool {
+        matches!(self.rule, Rule::Adaptive(_))
+    }
+
+    /// Whether every threshold is a finite number of at least 0.
+    pub fn is_plain(&self) -> bool {
+        let own = self.rule.threshold().is_none_or(Threshold::is_plain);
+        own && self.selections.iter().all(|selection| match selection.role {
+            super::selection::Role::Group(threshold) => threshold.is_plain(),
+            _ => true,
         })
     }
 }
 
-impl fmt::Display for ClipPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Rule {
+    /// The partition of the rule's text form without `by=`.
+    pub(super) fn usual_partition(&self) -> Partition {
         match self {
-            Self::None => write!(f, "none"),
-            Self::Norm {
-                partition: Partition::Global,
-                threshold,
-            } => write!(f, "global:{}", threshold.0),
-            Self::Norm {
-                partition: Partition::Parameter,
-                threshold,
-            } => write!(f, "component:{}", threshold.0),
+            Self::Agc { .. } => Partition::Row,
+            Self::Adaptive(Adaptive::AutoClip { .. } | Adaptive::ZClip { .. }) => Partition::Global,
+            _ => Partition::Parameter,
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_form() {
-        for text in [
-            "none",
-            "global:1",
-            "component:0.05",
-            "component:100000",
-            "component:0",
-        ] {
-            assert_eq!(
-                text.parse::<ClipPolicy>().map(|p| p.to_string()).as_deref(),
-                Ok(text)
-            );
+    /// The statistic of the rule's text form without `norm=`.
+    pub(super) fn usual_statistic(&self) -> Statistic {
+        match self {
+            Self::Norm {
+                convention: Convention::TfAverage,
+                ..
+            } => Statistic::Mean,
+            Self::Value { .. } | Self::Adaptive(Adaptive::StableSpam { .. }) => Statistic::MAX,
+            _ => Statistic::L2,
         }
-        assert_eq!("component:1e5".parse(), ClipPolicy::cwgnc_as_published(1e5));
-        assert_eq!("global:1.0".parse(), ClipPolicy::torch_global(1.0));
     }
 
-    #[test]
-    fn errors() {
-        let error = |text: &str| text.parse::<ClipPolicy>().expect_err(text).to_string();
-        assert_eq!(
-            error("none:1"),
-            "unknown clipping policy `none:1`; known: none, global:C, component:C"
-        );
-        assert_eq!(
-            error("layer:1"),
-            "unknown clipping policy `layer:1`; known: none, global:C, component:C"
-        );
-        assert_eq!(
-            error("global"),
-            "clipping policy `global` needs a threshold, as in `global:0.05`"
-        );
-        let rule = "is not a finite number of at least 0";
-        assert_eq!(error("component:-1"), format!("clipping threshold `-1` {rule}"));
-        assert_eq!(error("component:nan"), format!("clipping threshold `NaN` {rule}"));
-        assert_eq!(error("component:inf"), format!("clipping threshold `inf` {rule}"));
-        assert_eq!(error("component:"), format!("clipping threshold `` {rule}"));
-        assert_eq!(
-            error("component:0,05"),
-            format!("clipping threshold `0,05` {rule}")
-        );
+    /// An example of each rule, with usual settings.
+    pub(super) fn examples() -> Vec<Self> {
+        let threshold = Threshold::unchecked(1.0);
+        let convention = Convention::Torch;
+        vec![
+            Self::Keep,
+            Self::Norm {
+                threshold,
+                convention,
+            },
+            Self::Value {
+                threshold,
+                form: ValueForm::Torch,
+            },
+            Self::Soft {
+                threshold,
+                curve: Curve::Rational,
+            },
+            Self::SoftNorm { threshold },
+            Self::Normalise {
+                target: threshold,
+                floor: Floor::Add,
+                eps: 1e-6,
+            },
+            Self::Agc {
+                threshold: Threshold::unchecked(0.01),
+                eps: 1e-3,
+            },
+            Self::TrustRatio {
+                coefficient: 1.0,
+                eps: 0.0,
+                max: f64::INFINITY,
+            },
+            Self::StableAdamW { threshold, eps: 1e-8 },
+            Self::Spam {
+                threshold: Threshold::unchecked(5000.0),
+            },
+        ]
+        .into_iter()
+        .chain(Adaptive::examples().into_iter().map(Self::Adaptive))
+        .collect()
     }
 }

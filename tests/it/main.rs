@@ -4,6 +4,13 @@
 mod adamw;
 #[cfg(feature = "checkpoint")]
 mod checkpoint;
+mod clip_edges;
+#[cfg(feature = "checkpoint")]
+mod clip_fixtures;
+mod clip_law_table;
+mod clip_laws;
+mod clip_stateful;
+mod clip_support;
 #[cfg(feature = "data")]
 mod data;
 #[cfg(feature = "data")]

@@ -91,7 +91,7 @@ impl Case {
         };
         assert_eq!(text("kind"), config.family.model_type(), "{name}: kind");
         let clip = match text("clip").as_str() {
-            "null" => ClipPolicy::None,
+            "null" => ClipPolicy::none(),
             c => ClipPolicy::cwgnc_as_published(c.parse().expect("a threshold")).expect("a threshold"),
         };
         let steps = text("steps").parse().expect("a number of steps");

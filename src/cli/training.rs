@@ -1,0 +1,195 @@
+//! The steps of a fine-tuning: training, logging, evaluating, saving.
+
+use super::args::Finetune;
+use super::corpus::Corpus;
+use super::log::{self, Log};
+use super::output::TrainingTotals;
+use super::progress::{Progress, Training};
+use super::score::{Scores, scores};
+use super::{Error, resume};
+use crate::data::TextEncoder;
+use crate::model::SequenceClassifier;
+use crate::param::ParamTree;
+use crate::real::Real;
+use crate::reduce;
+use crate::train::{NotFinite, Run, Sequence, StepRecord, Trainer};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The loop over the steps, with what it needs beside the run itself.
+pub(super) struct TrainingLoop<'a> {
+    pub(super) args: &'a Finetune,
+    pub(super) output: &'a Path,
+    pub(super) corpus: &'a Corpus,
+    pub(super) dev: &'a [Vec<Sequence>],
+    pub(super) raw_config: &'a Map<String, Value>,
+    pub(super) encoder: &'a TextEncoder,
+}
+
+impl TrainingLoop<'_> {
+    /// Takes every step that is left, with its log lines, evaluations and checkpoints.
+    pub(super) fn run<T: Real>(
+        &self,
+        run: &mut Run<'_, T>,
+        log: &mut Log,
+        totals: &mut TrainingTotals,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let total = run.total_steps();
+        while totals.all_steps < total {
+            let next = totals.all_steps + 1;
+            let logged = next == 1 || next == total || next.is_multiple_of(self.args.logging_steps);
+            let norms = if logged {
+                parameter_norms(&run.trainer.model)
+            } else {
+                Vec::new()
+            };
+            let start = Instant::now();
+            let record = match run.next_step() {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                Err(problem) => return Err(self.stopped(run, totals, &problem)),
+            };
+            add(totals, &record, start.elapsed());
+            if record.step == 1 {
+                warn_about_missing_gradients(&record, progress);
+            }
+            if logged {
+                log.write(&log::step_line(&record, &norms))?;
+            }
+            progress.training(training_line(&record, totals, total));
+            if record.step < total
+                && self
+                    .args
+                    .eval_every
+                    .is_some_and(|every| record.step.is_multiple_of(every))
+            {
+                self.evaluate(run, &record, log, progress)?;
+            }
+            let due = run.is_end_of_epoch()
+                || self
+                    .args
+                    .save_steps
+                    .is_some_and(|n| record.step.is_multiple_of(n));
+            if due && record.step < total {
+                log.sync()?;
+                self.save(run, totals)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate<T: Real>(
+        &self,
+        run: &Run<'_, T>,
+        record: &StepRecord,
+        log: &mut Log,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let Trainer { config, model, .. } = &run.trainer;
+        let scores = scores(
+            config,
+            model,
+            self.corpus,
+            self.dev,
+            self.args.run.per_device_eval_batch_size,
+            progress,
+        )?;
+        let shown: Vec<String> = named(&scores).collect();
+        progress.message(&format!("step {}: {}", record.step, shown.join(", ")));
+        log.write(&log::eval_line(record.step, record.epoch, &scores))
+    }
+
+    fn save<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
+        check_finite(&run.trainer.model, totals.all_steps)?;
+        let keep = self.args.save_total_limit;
+        resume::save(
+            self.output,
+            &run.trainer,
+            totals,
+            self.raw_config,
+            self.encoder,
+            keep,
+        )
+    }
+
+    /// The weights are those before the step that failed: they are saved, and the error says where.
+    fn stopped<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
+        let state = match self.save(run, totals) {
+            Ok(path) => format!("is in {}", path.display()),
+            Err(error) => format!("could not be saved: {error}"),
+        };
+        let step = totals.all_steps + 1;
+        Error::Training(format!(
+            "step {step}: {problem}; training stopped, the state before this step {state}"
+        ))
+    }
+}
+
+fn parameter_norms<T: Real>(model: &SequenceClassifier<T>) -> Vec<f64> {
+    let params = model.params();
+    let slices: Vec<&[T]> = params
+        .iter()
+        .map(|(_, p)| p.as_slice().expect("a parameter is in standard layout"))
+        .collect();
+    reduce::norms(&slices)
+}
+
+/// A finite gradient can still carry a weight out of its number type: what could not be loaded again is not saved.
+pub(super) fn check_finite<T: Real>(model: &SequenceClassifier<T>, step: usize) -> Result<(), Error> {
+    let params = model.params();
+    let bad = params
+        .iter()
+        .find(|(_, p)| p.iter().any(|x| !x.widen().is_finite()));
+    bad.map_or(Ok(()), |(name, _)| {
+        Err(Error::Training(format!(
+            "after step {step} `{name}` has values that are not finite; training stopped"
+        )))
+    })
+}
+
+fn add(totals: &mut TrainingTotals, record: &StepRecord, time: Duration) {
+    totals.steps += 1;
+    totals.all_steps = record.step;
+    totals.tokens += record.tokens;
+    totals.samples += record.examples.len();
+    totals.seconds += time.as_secs_f64();
+    totals.loss_sum += record.report.loss;
+}
+
+fn training_line(record: &StepRecord, totals: &TrainingTotals, total: usize) -> Training {
+    let left = (total - record.step) as f64 * totals.seconds / totals.steps as f64;
+    Training {
+        step: record.step,
+        total,
+        epoch: record.epoch,
+        loss: record.report.loss,
+        tokens_per_second: totals.tokens as f64 / totals.seconds,
+        left: Duration::from_secs_f64(left),
+    }
+}
+
+/// A parameter that no gradient reaches is not trained; other libraries have had that happen without a word.
+fn warn_about_missing_gradients(record: &StepRecord, progress: &mut Progress) {
+    let parameters = &record.report.clip.parameters;
+    let missing: Vec<&str> = parameters
+        .iter()
+        .filter(|p| p.norm_before == 0.0)
+        .map(|p| p.name.as_str())
+        .collect();
+    if !missing.is_empty() {
+        progress.message(&format!(
+            "warning: no gradient reached {} in the first step",
+            missing.join(", ")
+        ));
+    }
+}
+
+/// `eval_accuracy = 0.6209`, metric by metric.
+pub(super) fn named(scores: &[Scores]) -> impl Iterator<Item = String> {
+    scores
+        .iter()
+        .flat_map(|scores| &scores.values)
+        .map(|(name, value)| format!("{name} = {value:.4}"))
+}
