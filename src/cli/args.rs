@@ -45,7 +45,7 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "FILE", requires = "validation_file", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) train_file: Option<PathBuf>,
     /// What the labels of --train-file are [default: regression if they are numbers with a fraction]
-    #[arg(long, value_name = "TYPE", help_heading = "Data")]
+    #[arg(long, value_name = "TYPE", requires = "train_file", help_heading = "Data")]
     pub(super) problem_type: Option<ProblemType>,
     /// Use only the first N training examples
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
@@ -93,7 +93,7 @@ pub(super) struct Finetune {
     )]
     pub(super) clip: ClipPolicy,
     /// The highest learning rate
-    #[arg(long, value_name = "LR", default_value_t = 2e-5, value_parser = not_negative, help_heading = "Training")]
+    #[arg(long, value_name = "LR", default_value = "2e-5", value_parser = not_negative, help_heading = "Training")]
     pub(super) learning_rate: f64,
     /// Passes over the training set; may be a fraction
     #[arg(long, visible_alias = "epochs", value_name = "N", default_value_t = 3.0, value_parser = not_negative, help_heading = "Training")]
@@ -123,7 +123,7 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "BETA", default_value_t = 0.999, value_parser = below_one, help_heading = "Training")]
     pub(super) adam_beta2: f64,
     /// AdamW's epsilon
-    #[arg(long, value_name = "EPS", default_value_t = 1e-8, value_parser = positive, help_heading = "Training")]
+    #[arg(long, value_name = "EPS", default_value = "1e-8", value_parser = positive, help_heading = "Training")]
     pub(super) adam_epsilon: f64,
     /// Every dropout probability of the model [default: as config.json says]
     #[arg(long, value_name = "P", value_parser = below_one, help_heading = "Training")]
@@ -343,50 +343,32 @@ fn number(text: &str) -> Result<f64, String> {
     }
 }
 
+fn checked(text: &str, rule: &str, holds: impl Fn(f64) -> bool) -> Result<f64, String> {
+    let x = number(text)?;
+    holds(x).then_some(x).ok_or_else(|| format!("must be {rule}"))
+}
+
 fn not_negative(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if x >= 0.0 {
-            Ok(x)
-        } else {
-            Err("must be at least 0".to_owned())
-        }
-    })
+    checked(text, "at least 0", |x| x >= 0.0)
 }
 
 fn positive(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if x > 0.0 {
-            Ok(x)
-        } else {
-            Err("must be above 0".to_owned())
-        }
-    })
+    checked(text, "above 0", |x| x > 0.0)
 }
 
 fn below_one(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if (0.0..1.0).contains(&x) {
-            Ok(x)
-        } else {
-            Err("must be in [0, 1)".to_owned())
-        }
-    })
+    checked(text, "in [0, 1)", |x| (0.0..1.0).contains(&x))
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if (0.0..=1.0).contains(&x) {
-            Ok(x)
-        } else {
-            Err("must be in [0, 1]".to_owned())
-        }
-    })
+    checked(text, "in [0, 1]", |x| (0.0..=1.0).contains(&x))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
+    // Products of two such numbers must not overflow.
+    match text.parse::<u32>() {
         Ok(0) => Err("must be at least 1".to_owned()),
-        Ok(n) => Ok(n),
+        Ok(n) => Ok(n as usize),
         Err(error) => Err(format!("{error}")),
     }
 }

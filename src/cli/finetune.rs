@@ -6,7 +6,7 @@ use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
 use super::progress::{Progress, Training, clock};
 use super::score::{Scores, scores};
-use super::settings::{cpu_features, differences, settings};
+use super::settings::{Start, record, start};
 use super::{Error, print, resume, start_threads};
 use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::data::TextEncoder;
@@ -16,7 +16,7 @@ use crate::param::ParamTree;
 use crate::real::Real;
 use crate::reduce;
 use crate::train::{NotFinite, Plan, Run, Seeds, Sequence, StepRecord, Trainer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub(super) fn command(args: &Finetune) -> Result<(), Error> {
 struct Job<'a, T: Real> {
     args: &'a Finetune,
     output: PathBuf,
+    /// Whether it is a run to resume that has nothing left to do.
+    finished: bool,
     corpus: Corpus,
     dev: Vec<Vec<Sequence>>,
     train: Vec<Sequence>,
@@ -70,14 +72,16 @@ impl<'a, T: Real> Job<'a, T> {
             args,
             &config,
             &corpus,
+            &encoder,
             &report,
             plan.schedule.total_steps,
             threads,
         )?;
         let mut totals = TrainingTotals::default();
-        let trainer = match last_checkpoint(args, &output, &record)? {
-            Some(path) => {
-                let resumed = resume::load(&path, &config, adamw(args))?;
+        let start = start(args, &output, &record)?;
+        let trainer = match &start {
+            Start::From(path) => {
+                let resumed = resume::load(path, &config, adamw(args))?;
                 (totals.all_steps, totals.loss_sum) = (resumed.steps_done, resumed.loss_sum);
                 progress.message(&format!(
                     "resuming after step {} from {}",
@@ -86,13 +90,17 @@ impl<'a, T: Real> Job<'a, T> {
                 ));
                 resumed.trainer
             }
-            None => Trainer::new(config, model, adamw(args)),
+            Start::Fresh | Start::Finished => Trainer::new(config, model, adamw(args)),
         };
-        output::write_json(&output.join(output::RUN), &record)?;
+        let finished = matches!(start, Start::Finished);
+        if !finished {
+            output::write_json(&output.join(output::RUN), &record)?;
+        }
         let raw_config = folder.raw;
         Ok(Self {
             args,
             output,
+            finished,
             corpus,
             dev,
             train,
@@ -107,6 +115,12 @@ impl<'a, T: Real> Job<'a, T> {
 
     /// Trains, evaluates, writes and prints.
     fn run(mut self) -> Result<(), Error> {
+        if self.finished {
+            let output = self.output.display();
+            self.progress
+                .message(&format!("the run in {output} is finished; its results:"));
+            return print_again(&self.output, self.args.json);
+        }
         let steps = self.plan.schedule.total_steps;
         let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
         self.progress.message(&format!(
@@ -149,11 +163,11 @@ impl<'a, T: Real> Job<'a, T> {
         let eval = output::eval_results(&scores, Some(epoch));
         let all = output::merged(&train, &eval);
         for (name, results) in [
-            ("train_results", &train),
-            ("eval_results", &eval),
-            ("all_results", &all),
+            ("train_results.json", &train),
+            ("eval_results.json", &eval),
+            (output::ALL, &all),
         ] {
-            output::write_json(&self.output.join(format!("{name}.json")), results)?;
+            output::write_json(&self.output.join(name), results)?;
         }
         self.progress.wipe();
         if self.args.json {
@@ -260,14 +274,14 @@ impl TrainingLoop<'_> {
 
     /// The weights are those before the step that failed: they are saved, and the error says where.
     fn stopped<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
-        match self.save(run, totals) {
-            Ok(path) => Error::Training(format!(
-                "step {}: {problem}; training stopped, the state before this step is in {}",
-                totals.all_steps + 1,
-                path.display()
-            )),
-            Err(error) => error,
-        }
+        let state = match self.save(run, totals) {
+            Ok(path) => format!("is in {}", path.display()),
+            Err(error) => format!("could not be saved: {error}"),
+        };
+        let step = totals.all_steps + 1;
+        Error::Training(format!(
+            "step {step}: {problem}; training stopped, the state before this step {state}"
+        ))
     }
 }
 
@@ -332,79 +346,6 @@ fn adamw(args: &Finetune) -> AdamWSettings {
     }
 }
 
-/// The contents of `run.json`.
-fn record(
-    args: &Finetune,
-    config: &ModelConfig,
-    corpus: &Corpus,
-    report: &LoadReport,
-    total_steps: usize,
-    threads: usize,
-) -> Result<Map<String, Value>, Error> {
-    let mut files = Map::new();
-    for source in corpus.train.iter().chain(&corpus.dev) {
-        let (path, hash) = source.fingerprint()?;
-        files.insert(path, hash.into());
-    }
-    let model: Map<String, Value> = report
-        .files
-        .iter()
-        .map(|file| (file.path.display().to_string(), file.hash.clone().into()))
-        .collect();
-    let record = json!({
-        "cwgnc_version": env!("CARGO_PKG_VERSION"),
-        "settings": settings(args, config, total_steps),
-        "labels": config.labels,
-        "model_files": model,
-        "data_files": files,
-        "tensors": {
-            "taken": report.taken.len(),
-            "renamed": report.renamed.len(),
-            "ignored": report.ignored,
-            "initialised": report.to_initialise,
-        },
-        "threads": threads,
-        "cpu_features": cpu_features(),
-    });
-    Ok(record.as_object().cloned().unwrap_or_default())
-}
-
-/// The checkpoint to go on from, if the run is to be resumed and has one.
-fn last_checkpoint(
-    args: &Finetune,
-    output: &Path,
-    record: &Map<String, Value>,
-) -> Result<Option<PathBuf>, Error> {
-    let before = output.join(output::RUN);
-    if !args.resume || !before.exists() {
-        return Ok(None);
-    }
-    let text = checkpoint::read(&before)?;
-    let was: Value = serde_json::from_slice(&text)
-        .map_err(|error| Error::Resume(format!("cannot resume: {}: {error}", before.display())))?;
-    let mut changed = Vec::new();
-    let empty = Map::new();
-    for part in ["settings", "model_files", "data_files"] {
-        let part = |record: &Value| record[part].as_object().unwrap_or(&empty).clone();
-        changed.extend(differences(&part(&was), &part(&Value::Object(record.clone()))));
-    }
-    let version = was["cwgnc_version"].as_str().unwrap_or("unknown");
-    if version != env!("CARGO_PKG_VERSION") {
-        changed.push(format!(
-            "cwgnc version: was {version}, now {}",
-            env!("CARGO_PKG_VERSION")
-        ));
-    }
-    if !changed.is_empty() {
-        let list = changed.join("\n  ");
-        return Err(Error::Usage(format!(
-            "cannot resume {}: it is another run\n  {list}",
-            output.display()
-        )));
-    }
-    Ok(resume::checkpoints(output)?.pop().map(|(_, path)| path))
-}
-
 fn parameter_norms<T: Real>(model: &SequenceClassifier<T>) -> Vec<f64> {
     let params = model.params();
     let slices: Vec<&[T]> = params
@@ -457,6 +398,22 @@ fn named(scores: &[Scores]) -> impl Iterator<Item = String> {
         .iter()
         .flat_map(|scores| &scores.values)
         .map(|(name, value)| format!("{name} = {value:.4}"))
+}
+
+/// Prints the results of a run that ended before: `all_results.json`, or the evaluation that is its log's last line.
+fn print_again(output: &Path, json: bool) -> Result<(), Error> {
+    let path = output.join(if json { output::ALL } else { output::LOG });
+    let bytes = checkpoint::read(&path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if json {
+        return print(text.trim_end());
+    }
+    let evaluation: Map<String, Value> = serde_json::from_str(text.lines().last().unwrap_or_default())
+        .map_err(|error| Error::Resume(format!("{}: the last line: {error}", path.display())))?;
+    for (name, value) in evaluation.iter().filter(|(name, _)| name.starts_with("eval_")) {
+        print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
+    }
+    Ok(())
 }
 
 fn print_results(scores: &[Scores], totals: &TrainingTotals) -> Result<(), Error> {

@@ -27,7 +27,9 @@ impl Log {
             let bytes = checkpoint::read(path)?;
             let lines = bytes.split_inclusive(|&b| b == b'\n');
             lines
-                .take_while(|line| line.ends_with(b"\n") && step(line).is_some_and(|s| s <= steps))
+                .take_while(|line| {
+                    line.ends_with(b"\n") && step(line).is_some_and(|s| (1..=steps).contains(&s))
+                })
                 .flatten()
                 .copied()
                 .collect()

@@ -62,20 +62,31 @@ pub(super) fn save<T: Real>(
         let path = path.to_owned();
         |source| Error::Folder { path, source }
     };
-    for stale in [&partial, &path] {
-        if stale.exists() {
-            fs::remove_dir_all(stale).map_err(fail(stale))?;
-        }
-    }
-    save_model(&partial, &trainer.config, raw_config, encoder, &trainer.model)?;
-    save_moments(&partial.join(MOMENTS), trainer)?;
     let state = json!({ "step": step, "loss_sum": totals.loss_sum });
-    output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new()))?;
+    let written = save_model(&partial, &trainer.config, raw_config, encoder, &trainer.model)
+        .and_then(|()| save_moments(&partial.join(MOMENTS), trainer))
+        .and_then(|()| output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new())));
+    if let Err(error) = written {
+        // A full disk is no place for half a checkpoint.
+        let _ = fs::remove_dir_all(&partial);
+        return Err(error);
+    }
+    // The checkpoint that this run went on from may have the same name: it goes when the new one is complete.
+    if path.exists() {
+        fs::remove_dir_all(&path).map_err(fail(&path))?;
+    }
     fs::rename(&partial, &path).map_err(fail(&path))?;
     for old in checkpoints(dir)?.iter().rev().skip(keep) {
         fs::remove_dir_all(&old.1).map_err(fail(&old.1))?;
     }
     Ok(path)
+}
+
+/// Whether a path is half a checkpoint, left by a process that died.
+pub(super) fn is_partial(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with(&format!(".{PREFIX}")) && name.ends_with(".partial"))
 }
 
 /// The checkpoints in a run's folder with their steps, oldest first.

@@ -1,12 +1,17 @@
 //! The settings of a run as a record: what `run.json` says, and what a resumed run must repeat.
 
 use super::args::{Finetune, name};
+use super::corpus::Corpus;
+use super::{Error, output, resume};
+use crate::checkpoint::{self, LoadReport};
+use crate::data::TextEncoder;
 use crate::model::ModelConfig;
 use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
 
 /// Every flag that a number of the run depends on, by its name with underscores.
-pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize) -> Map<String, Value> {
-    let text = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize) -> Map<String, Value> {
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let settings = json!({
         "model": args.model.dir.display().to_string(),
         "task": args.data.task,
@@ -51,8 +56,104 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
     }
 }
 
+/// The contents of `run.json`.
+pub(super) fn record(
+    args: &Finetune,
+    config: &ModelConfig,
+    corpus: &Corpus,
+    encoder: &TextEncoder,
+    report: &LoadReport,
+    total_steps: usize,
+    threads: usize,
+) -> Result<Map<String, Value>, Error> {
+    let mut files = Map::new();
+    for source in corpus.train.iter().chain(&corpus.dev) {
+        let (path, hash) = source.fingerprint()?;
+        files.insert(path, hash.into());
+    }
+    let dir = &args.model.dir;
+    let in_folder = |name: &str, bytes: &[u8]| (dir.join(name), checkpoint::fnv1a64(bytes));
+    let config_file = in_folder("config.json", &checkpoint::read(&dir.join("config.json"))?);
+    let model: Map<String, Value> = std::iter::once(config_file)
+        .chain(
+            report
+                .files
+                .iter()
+                .map(|file| (file.path.clone(), file.hash.clone())),
+        )
+        .chain(encoder.files().map(|(name, bytes)| in_folder(name, bytes)))
+        .map(|(path, hash)| (path.display().to_string(), hash.into()))
+        .collect();
+    let record = json!({
+        "cwgnc_version": env!("CARGO_PKG_VERSION"),
+        "settings": settings(args, config, total_steps),
+        "labels": config.labels,
+        "model_files": model,
+        "data_files": files,
+        "tensors": {
+            "taken": report.taken.len(),
+            "renamed": report.renamed.len(),
+            "ignored": report.ignored,
+            "initialised": report.to_initialise,
+        },
+        "threads": threads,
+        "per_device_eval_batch_size": args.run.per_device_eval_batch_size,
+        "save_steps": args.save_steps,
+        "save_total_limit": args.save_total_limit,
+        "cpu_features": cpu_features(),
+    });
+    Ok(record.as_object().cloned().unwrap_or_default())
+}
+
+/// Where a run begins.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// At the first step.
+    Fresh,
+    /// After the step of this checkpoint.
+    From(PathBuf),
+    /// Nowhere: it has ended before.
+    Finished,
+}
+
+/// Where to begin: a run is resumed only with the settings and files that it began with.
+pub(super) fn start(args: &Finetune, output: &Path, record: &Map<String, Value>) -> Result<Start, Error> {
+    let before = output.join(output::RUN);
+    if !args.resume || !before.exists() {
+        return Ok(Start::Fresh);
+    }
+    let text = checkpoint::read(&before)?;
+    let was: Value = serde_json::from_slice(&text)
+        .map_err(|error| Error::Resume(format!("cannot resume: {}: {error}", before.display())))?;
+    let mut changed = Vec::new();
+    let empty = Map::new();
+    for part in ["settings", "model_files", "data_files"] {
+        let part = |record: &Value| record[part].as_object().unwrap_or(&empty).clone();
+        changed.extend(differences(&part(&was), &part(&Value::Object(record.clone()))));
+    }
+    let version = was["cwgnc_version"].as_str().unwrap_or("unknown");
+    if version != env!("CARGO_PKG_VERSION") {
+        changed.push(format!(
+            "cwgnc version: was {version}, now {}",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    if !changed.is_empty() {
+        let list = changed.join("\n  ");
+        return Err(Error::Usage(format!(
+            "cannot resume {}: it is another run\n  {list}",
+            output.display()
+        )));
+    }
+    if output.join(output::ALL).exists() {
+        return Ok(Start::Finished);
+    }
+    let last = resume::checkpoints(output)?.pop();
+    Ok(last.map_or(Start::Fresh, |(_, path)| Start::From(path)))
+}
+
 /// Where two records of settings differ: `learning_rate: was 0.0001, now 0.00002`.
-pub(super) fn differences(was: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
+fn differences(was: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
     let mut keys: Vec<&String> = was
         .keys()
         .chain(now.keys().filter(|key| !was.contains_key(*key)))
@@ -66,7 +167,7 @@ pub(super) fn differences(was: &Map<String, Value>, now: &Map<String, Value>) ->
 }
 
 /// What the processor offers that `matrixmultiply` chooses its kernel by: bits are promised for one kernel.
-pub(super) fn cpu_features() -> Vec<&'static str> {
+fn cpu_features() -> Vec<&'static str> {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         let known = [

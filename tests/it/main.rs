@@ -2,6 +2,8 @@
 
 #[cfg(feature = "checkpoint")]
 mod checkpoint;
+#[cfg(feature = "cli")]
+mod cli;
 #[cfg(feature = "data")]
 mod data;
 #[cfg(feature = "data")]
