@@ -1,5 +1,7 @@
 //! The flags, with the names that users of Hugging Face's `run_glue.py` know.
 
+#![expect(clippy::doc_markdown, reason = "these comments are the help that users read")]
+
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -32,10 +34,14 @@ pub(super) enum Command {
 /// learning rate 2e-5 falling linearly without warm-up, no weight decay, AdamW with bias correction, and clipping of
 /// every parameter tensor by itself at 0.05.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:
+#[command(
+    allow_negative_numbers = true,
+    after_help = "Examples:
   cwgnc finetune --model bert-tiny --task rte --data glue/RTE --learning-rate 1e-4
   cwgnc finetune --model bert-tiny --task mrpc --data glue/MRPC --clip global:1 --output runs/mrpc-global
-  cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-column stars")]
+  cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-column stars"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Finetune {
     #[command(flatten)]
     pub(super) model: ModelArg,
@@ -45,7 +51,7 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "FILE", requires = "validation_file", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) train_file: Option<PathBuf>,
     /// What the labels of --train-file are [default: regression if they are numbers with a fraction]
-    #[arg(long, value_name = "TYPE", requires = "train_file", help_heading = "Data")]
+    #[arg(long, value_name = "TYPE", conflicts_with = "task", help_heading = "Data")]
     pub(super) problem_type: Option<ProblemType>,
     /// Use only the first N training examples
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
@@ -304,6 +310,7 @@ pub(super) enum Dtype {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::enum_variant_names, reason = "the names are the values of the flag")]
 pub(super) enum Optimizer {
     /// transformers 4.12's AdamW with bias correction (the paper's runs)
     AdamwHf,
@@ -364,12 +371,11 @@ fn ratio(text: &str) -> Result<f64, String> {
     checked(text, "in [0, 1]", |x| (0.0..=1.0).contains(&x))
 }
 
+/// A count; products of two must not overflow.
 fn at_least_one(text: &str) -> Result<usize, String> {
-    // Products of two such numbers must not overflow.
     match text.parse::<u32>() {
-        Ok(0) => Err("must be at least 1".to_owned()),
-        Ok(n) => Ok(n as usize),
-        Err(error) => Err(format!("{error}")),
+        Ok(n) if n > 0 => Ok(n as usize),
+        _ => Err(format!("must be a whole number from 1 to {}", u32::MAX)),
     }
 }
 

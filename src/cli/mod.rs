@@ -100,11 +100,7 @@ impl From<DataError> for Error {
     }
 }
 
-/// Prints one line of results on stdout.
-#[expect(
-    clippy::explicit_write,
-    reason = "println! would panic where the reader of a pipe has gone"
-)]
+/// Prints one line of results on stdout (`println!` would panic where the reader of a pipe has gone).
 fn print(text: &str) -> Result<(), Error> {
     use std::io::Write;
     writeln!(std::io::stdout(), "{text}").map_err(Error::Print)

@@ -36,7 +36,7 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
         .collect();
     let batch = args.run.per_device_eval_batch_size;
     let logits = predict(&config, &model, &inputs, batch, |done| {
-        progress.count("predicting", done, inputs.len())
+        progress.count("predicting", done, inputs.len());
     });
     progress.wipe();
     let lines = match args.format {

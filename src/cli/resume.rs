@@ -160,8 +160,8 @@ fn read_state(path: &Path) -> Result<(usize, f64), Error> {
         path: path.to_owned(),
         problem,
     };
-    let state: Value =
-        serde_json::from_slice(&checkpoint::read(path)?).map_err(|error| json(error.to_string()))?;
+    let state: Value = serde_json::from_slice(&checkpoint::read(path)?)
+        .map_err(|error| json(format!("not valid JSON: {error}")))?;
     let step = state["step"]
         .as_u64()
         .ok_or_else(|| json("`step` is not a number of steps".to_owned()))?;

@@ -43,7 +43,7 @@ pub(super) fn scores<T: Real>(
             .map(|s| (&s.ids[..], &s.token_types[..]))
             .collect();
         let logits = predict(config, model, &inputs, batch_size, |done| {
-            progress.count("evaluating", done, inputs.len())
+            progress.count("evaluating", done, inputs.len());
         });
         let targets: Vec<Target> = sequences.iter().map(|s| s.target).collect();
         all.push(Scores {

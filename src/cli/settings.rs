@@ -124,7 +124,7 @@ pub(super) fn start(args: &Finetune, output: &Path, record: &Map<String, Value>)
     }
     let text = checkpoint::read(&before)?;
     let was: Value = serde_json::from_slice(&text)
-        .map_err(|error| Error::Resume(format!("cannot resume: {}: {error}", before.display())))?;
+        .map_err(|error| Error::Resume(format!("{}: not valid JSON: {error}", before.display())))?;
     let mut changed = Vec::new();
     let empty = Map::new();
     for part in ["settings", "model_files", "data_files"] {

@@ -43,7 +43,7 @@ fn writes_model_record_and_results() {
     }
 }
 
-/// The keys of run_glue.py, and `train_tokens_per_second` of our own.
+/// The keys of `run_glue.py`, and `train_tokens_per_second` of our own.
 #[test]
 fn results_have_the_keys_of_run_glue() {
     let run = super::trained();

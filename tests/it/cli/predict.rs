@@ -111,7 +111,7 @@ fn predictions_give_the_metrics_of_eval() {
         for (name, p) in ["acceptable", "unacceptable"].iter().zip(&p) {
             assert_close(line["probabilities"][name].as_f64().unwrap(), *p, 1e-14);
         }
-        let best = if p[0] >= p[1] { 0 } else { 1 };
+        let best = usize::from(p[0] < p[1]);
         assert_eq!(line["label"], ["acceptable", "unacceptable"][best]);
         assert_close(line["probability"].as_f64().unwrap(), p[best], 1e-14);
         right += f64::from(u8::from(line["label"] == **label));
