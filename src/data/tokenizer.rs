@@ -33,12 +33,11 @@ pub(super) struct Loaded {
     pub(super) files: Vec<(String, Vec<u8>)>,
 }
 
-/// Everything but `tokenizer.json`; copied along if there. The first is what a folder without that file is named by in
-/// errors.
+/// Everything but a tokenizer's main file; copied along if there.
 const COMPANIONS: [&str; 5] = [
-    "vocab.txt",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "vocab.txt",
     "vocab.json",
     "merges.txt",
 ];
