@@ -143,6 +143,7 @@ impl<'a, T: Real> Job<'a, T> {
         training.run(&mut run, &mut log, &mut self.totals, &mut self.progress)?;
 
         let Trainer { config, model, .. } = run.trainer;
+        check_finite(&model, self.totals.all_steps)?;
         let batch = self.args.run.per_device_eval_batch_size;
         let scores = scores(
             &config,
@@ -261,6 +262,7 @@ impl TrainingLoop<'_> {
     }
 
     fn save<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
+        check_finite(&run.trainer.model, totals.all_steps)?;
         let keep = self.args.save_total_limit;
         resume::save(
             self.output,
@@ -353,6 +355,19 @@ fn parameter_norms<T: Real>(model: &SequenceClassifier<T>) -> Vec<f64> {
         .map(|(_, p)| p.as_slice().expect("a parameter is in standard layout"))
         .collect();
     reduce::norms(&slices)
+}
+
+/// A finite gradient can still carry a weight out of its number type: what could not be loaded again is not saved.
+fn check_finite<T: Real>(model: &SequenceClassifier<T>, step: usize) -> Result<(), Error> {
+    let params = model.params();
+    let bad = params
+        .iter()
+        .find(|(_, p)| p.iter().any(|x| !x.widen().is_finite()));
+    bad.map_or(Ok(()), |(name, _)| {
+        Err(Error::Training(format!(
+            "after step {step} `{name}` has values that are not finite; training stopped"
+        )))
+    })
 }
 
 fn add(totals: &mut TrainingTotals, record: &StepRecord, time: Duration) {

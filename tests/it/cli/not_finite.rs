@@ -91,3 +91,33 @@ fn the_gradient_of_one_component() {
     assert_eq!(saved, start);
     ran(finetune(&run, &[&flags[..], &files, &["--resume"]].concat())).refused(&dir, 1, message);
 }
+
+/// 1e39 is no number of single precision: the update itself leaves the numbers, with a finite gradient. What could not
+/// be loaded again is not saved as a checkpoint, nor as a model at the end.
+#[test]
+fn the_weights() {
+    let dir = scratch::folder("cli-nan-weights");
+    let first = "bert.embeddings.word_embeddings.weight";
+    let left = format!("after step 1 `{first}` has values that are not finite; training stopped");
+    let later = dir.join("later");
+    let message = format!(
+        "step 2: the loss is NaN; training stopped, the state before this step could not be saved: {left}"
+    );
+    diverge(&later, "1e39", &[]).refused(&dir, 1, &message);
+    assert_eq!(listing(&later), ["log.jsonl", "run.json"]);
+    let last = dir.join("last");
+    let mut command = super::program();
+    command
+        .args([
+            "finetune",
+            "--quiet",
+            "--max-seq-length",
+            "32",
+            "--max-steps",
+            "1",
+        ])
+        .args(["--learning-rate", "1e39", "--output", text(&last)])
+        .args([DEMO_MODEL, DEMO_DATA].concat());
+    ran(command).refused(&dir, 1, &left);
+    assert_eq!(listing(&last), ["log.jsonl", "run.json"]);
+}

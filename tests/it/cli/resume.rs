@@ -157,7 +157,8 @@ fn killed_at_the_very_end() {
 #[test]
 fn a_kill_is_a_kill() {
     let run = scratch::folder("cli-resume-kill").join("run");
-    assert!(killed(&run, &[], |run| run.join("checkpoint-4").exists()));
+    let long = ["--max-steps", "1000000"];
+    assert!(killed(&run, &long, |run| run.join("checkpoint-4").exists()));
     assert!(!run.join("all_results.json").exists());
 }
 
