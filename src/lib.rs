@@ -16,16 +16,15 @@
 //! let mut weight = array![[3.0_f32, 0.0], [0.0, 4.0]];
 //! let mut bias = array![0.01_f32, -0.02];
 //! let policy = ClipPolicy::cwgnc_as_published(0.05)?;
-//! let report = clip(
-//!     &policy,
-//!     &mut [
-//!         ParamGrad { name: "weight", grad: weight.view_mut().into_dyn() },
-//!         ParamGrad { name: "bias", grad: bias.view_mut().into_dyn() },
-//!     ],
-//! );
+//! let mut grads = [
+//!     ParamGrad::new("weight", weight.view_mut().into_dyn()),
+//!     ParamGrad::new("bias", bias.view_mut().into_dyn()),
+//! ];
+//! let report = clip(&policy, &mut grads)?;
 //! assert_eq!(report.components[0].norm_before, 5.0); // √(3² + 4²), scaled to 0.05
-//! assert!(!report.components[1].clipped); // below the threshold: not touched
-//! # Ok::<(), cwgnc::clip::PolicyError>(())
+//! assert!(report.components[0].was_clipped());
+//! assert!(!report.components[1].was_clipped()); // below the threshold: not touched
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Modules, in reading order

@@ -35,11 +35,14 @@ pub(super) enum Command {
 /// learning rate 2e-5 falling linearly without warm-up, no weight decay, AdamW with bias correction, and clipping of
 /// every parameter tensor by itself at 0.05.
 #[derive(Debug, ClapArgs)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-#[command(after_help = "Examples:
+#[command(
+    allow_negative_numbers = true,
+    after_help = "Examples:
   cwgnc finetune --model bert-tiny --task rte --data glue/RTE --learning-rate 1e-4
   cwgnc finetune --model bert-tiny --task mrpc --data glue/MRPC --clip global:1 --output runs/mrpc-global
-  cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-column stars")]
+  cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-column stars"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Finetune {
     #[command(flatten)]
     pub(super) model: ModelArg,
@@ -49,7 +52,7 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "FILE", requires = "validation_file", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) train_file: Option<PathBuf>,
     /// What the labels of --train-file are [default: regression if they are numbers with a fraction]
-    #[arg(long, value_name = "TYPE", help_heading = "Data")]
+    #[arg(long, value_name = "TYPE", conflicts_with = "task", help_heading = "Data")]
     pub(super) problem_type: Option<ProblemType>,
     /// Use only the first N training examples
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
@@ -88,7 +91,8 @@ pub(super) struct Finetune {
     #[arg(long, help_heading = "Output")]
     pub(super) quiet: bool,
 
-    /// Clipping policy: none, global:C, or component:C (each named parameter by itself; CWGNC)
+    /// Clipping policy: none, global:C, component:C (each named parameter by itself; CWGNC), or any other of
+    /// docs/clipping.md, as in component:0.05@optax or agc:0.01
     #[arg(
         long,
         value_name = "POLICY",
@@ -97,7 +101,7 @@ pub(super) struct Finetune {
     )]
     pub(super) clip: ClipPolicy,
     /// The highest learning rate
-    #[arg(long, value_name = "LR", default_value_t = 2e-5, value_parser = not_negative, help_heading = "Training")]
+    #[arg(long, value_name = "LR", default_value = "2e-5", value_parser = not_negative, help_heading = "Training")]
     pub(super) learning_rate: f64,
     /// Passes over the training set; may be a fraction
     #[arg(long, visible_alias = "epochs", value_name = "N", default_value_t = 3.0, value_parser = not_negative, help_heading = "Training")]
@@ -127,7 +131,7 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "BETA", default_value_t = 0.999, value_parser = below_one, help_heading = "Training")]
     pub(super) adam_beta2: f64,
     /// AdamW's epsilon
-    #[arg(long, value_name = "EPS", default_value_t = 1e-8, value_parser = positive, help_heading = "Training")]
+    #[arg(long, value_name = "EPS", default_value = "1e-8", value_parser = positive, help_heading = "Training")]
     pub(super) adam_epsilon: f64,
     /// Every dropout probability of the model [default: as config.json says]
     #[arg(long, value_name = "P", value_parser = below_one, help_heading = "Training")]

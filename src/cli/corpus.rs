@@ -68,7 +68,7 @@ impl Corpus {
     /// The files that a fine-tuning reads.
     pub(super) fn for_finetuning(args: &Finetune) -> Result<Self, Error> {
         if let (Some(task), Some(dir)) = (&args.data.task, &args.data.data) {
-            let task = parse_task(task)?;
+            let task = Task::parse(task)?;
             let train = read_glue(dir, task, task.train_file, Labels::Required)?;
             let train = Source::new(dir.join(task.train_file), train, "", args.max_train_samples);
             return Ok(Self {
@@ -101,7 +101,7 @@ impl Corpus {
     /// The files that an evaluation of a saved model reads.
     pub(super) fn for_evaluation(args: &DataArgs, config: &ModelConfig) -> Result<Self, Error> {
         if let (Some(task), Some(dir)) = (&args.task, &args.data) {
-            let corpus = Self::of_task(parse_task(task)?, dir, args.max_eval_samples)?;
+            let corpus = Self::of_task(Task::parse(task)?, dir, args.max_eval_samples)?;
             check_labels(config, &corpus.labels, task)?;
             return Ok(corpus);
         }
@@ -154,7 +154,7 @@ pub(super) fn to_predict(args: &super::args::Predict, config: &ModelConfig) -> R
         return Ok(read_user(path, &columns, &label_space(config), Labels::Optional)?.examples);
     }
     if let (Some(task), Some(dir)) = (&args.task, &args.data) {
-        let corpus = Corpus::of_task(parse_task(task)?, dir, None)?;
+        let corpus = Corpus::of_task(Task::parse(task)?, dir, None)?;
         check_labels(config, &corpus.labels, task)?;
         return Ok(corpus
             .dev
@@ -170,10 +170,6 @@ pub(super) fn to_predict(args: &super::args::Predict, config: &ModelConfig) -> R
 /// The length to which texts are cut: as asked for, else 128 or what the model can take.
 pub(super) fn max_tokens(asked: Option<usize>, config: &ModelConfig) -> usize {
     asked.unwrap_or_else(|| config.max_tokens().min(128))
-}
-
-fn parse_task(name: &str) -> Result<&'static Task, Error> {
-    Task::parse(name).map_err(|error| Error::Usage(error.to_string()))
 }
 
 fn columns(args: &DataArgs) -> UserColumns {

@@ -5,20 +5,19 @@ use super::corpus::{Corpus, max_tokens};
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
 use super::plan::{adamw, plan};
-use super::progress::{Progress, Training, clock};
-use super::record::{last_checkpoint, record};
+use super::progress::{Progress, clock};
+use super::record::{Start, record, start};
 use super::score::{Scores, scores};
+use super::training::{TrainingLoop, check_finite, named};
 use super::{Error, print, resume, start_threads};
 use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, SequenceClassifier, init};
-use crate::param::ParamTree;
 use crate::real::Real;
-use crate::reduce;
-use crate::train::{NotFinite, Plan, Run, Sequence, StepRecord, Trainer};
+use crate::train::{Plan, Run, Sequence, Trainer};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Runs the command.
 pub(super) fn command(args: &Finetune) -> Result<(), Error> {
@@ -33,6 +32,8 @@ pub(super) fn command(args: &Finetune) -> Result<(), Error> {
 struct Job<'a, T: Real> {
     args: &'a Finetune,
     output: PathBuf,
+    /// Whether it is a run to resume that has nothing left to do.
+    finished: bool,
     corpus: Corpus,
     dev: Vec<Vec<Sequence>>,
     train: Vec<Sequence>,
@@ -71,14 +72,16 @@ impl<'a, T: Real> Job<'a, T> {
             args,
             &config,
             &corpus,
+            &encoder,
             &report,
             plan.schedule.total_steps,
             threads,
         )?;
         let mut totals = TrainingTotals::default();
-        let trainer = match last_checkpoint(args, &output, &record)? {
-            Some(path) => {
-                let resumed = resume::load(&path, &config, adamw(args))?;
+        let start = start(args, &output, &record)?;
+        let trainer = match &start {
+            Start::From(path) => {
+                let resumed = resume::load(path, &config, adamw(args))?;
                 (totals.all_steps, totals.loss_sum) = (resumed.steps_done, resumed.loss_sum);
                 progress.message(&format!(
                     "resuming after step {} from {}",
@@ -87,13 +90,17 @@ impl<'a, T: Real> Job<'a, T> {
                 ));
                 resumed.trainer
             }
-            None => Trainer::new(config, model, adamw(args)),
+            Start::Fresh | Start::Finished => Trainer::new(config, model, adamw(args)),
         };
-        output::write_json(&output.join(output::RUN), &record)?;
+        let finished = matches!(start, Start::Finished);
+        if !finished {
+            output::write_json(&output.join(output::RUN), &record)?;
+        }
         let raw_config = folder.raw;
         Ok(Self {
             args,
             output,
+            finished,
             corpus,
             dev,
             train,
@@ -108,6 +115,12 @@ impl<'a, T: Real> Job<'a, T> {
 
     /// Trains, evaluates, writes and prints.
     fn run(mut self) -> Result<(), Error> {
+        if self.finished {
+            let output = self.output.display();
+            self.progress
+                .message(&format!("the run in {output} is finished; its results:"));
+            return print_again(&self.output, self.args.json);
+        }
         let steps = self.plan.schedule.total_steps;
         let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
         self.progress.message(&format!(
@@ -130,6 +143,7 @@ impl<'a, T: Real> Job<'a, T> {
         training.run(&mut run, &mut log, &mut self.totals, &mut self.progress)?;
 
         let Trainer { config, model, .. } = run.trainer;
+        check_finite(&model, self.totals.all_steps)?;
         let batch = self.args.run.per_device_eval_batch_size;
         let scores = scores(
             &config,
@@ -150,125 +164,17 @@ impl<'a, T: Real> Job<'a, T> {
         let eval = output::eval_results(&scores, Some(epoch));
         let all = output::merged(&train, &eval);
         for (name, results) in [
-            ("train_results", &train),
-            ("eval_results", &eval),
-            ("all_results", &all),
+            ("train_results.json", &train),
+            ("eval_results.json", &eval),
+            (output::ALL, &all),
         ] {
-            output::write_json(&self.output.join(format!("{name}.json")), results)?;
+            output::write_json(&self.output.join(name), results)?;
         }
         self.progress.wipe();
         if self.args.json {
             return print(&format!("{:#}", Value::Object(all)));
         }
         print_results(&scores, &self.totals)
-    }
-}
-
-/// The loop over the steps, with what it needs beside the run itself.
-struct TrainingLoop<'a> {
-    args: &'a Finetune,
-    output: &'a Path,
-    corpus: &'a Corpus,
-    dev: &'a [Vec<Sequence>],
-    raw_config: &'a Map<String, Value>,
-    encoder: &'a TextEncoder,
-}
-
-impl TrainingLoop<'_> {
-    fn run<T: Real>(
-        &self,
-        run: &mut Run<'_, T>,
-        log: &mut Log,
-        totals: &mut TrainingTotals,
-        progress: &mut Progress,
-    ) -> Result<(), Error> {
-        let total = run.total_steps();
-        while totals.all_steps < total {
-            let next = totals.all_steps + 1;
-            let logged = next == 1 || next == total || next.is_multiple_of(self.args.logging_steps);
-            let norms = if logged {
-                parameter_norms(&run.trainer.model)
-            } else {
-                Vec::new()
-            };
-            let start = Instant::now();
-            let record = match run.next_step() {
-                Ok(Some(record)) => record,
-                Ok(None) => break,
-                Err(problem) => return Err(self.stopped(run, totals, &problem)),
-            };
-            add(totals, &record, start.elapsed());
-            if record.step == 1 {
-                warn_about_missing_gradients(&record, progress);
-            }
-            if logged {
-                log.write(&log::step_line(&record, &norms))?;
-            }
-            progress.training(training_line(&record, totals, total));
-            if record.step < total
-                && self
-                    .args
-                    .eval_every
-                    .is_some_and(|every| record.step.is_multiple_of(every))
-            {
-                self.evaluate(run, &record, log, progress)?;
-            }
-            let due = run.is_end_of_epoch()
-                || self
-                    .args
-                    .save_steps
-                    .is_some_and(|n| record.step.is_multiple_of(n));
-            if due && record.step < total {
-                log.sync()?;
-                self.save(run, totals)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn evaluate<T: Real>(
-        &self,
-        run: &Run<'_, T>,
-        record: &StepRecord,
-        log: &mut Log,
-        progress: &mut Progress,
-    ) -> Result<(), Error> {
-        let Trainer { config, model, .. } = &run.trainer;
-        let scores = scores(
-            config,
-            model,
-            self.corpus,
-            self.dev,
-            self.args.run.per_device_eval_batch_size,
-            progress,
-        )?;
-        let shown: Vec<String> = named(&scores).collect();
-        progress.message(&format!("step {}: {}", record.step, shown.join(", ")));
-        log.write(&log::eval_line(record.step, record.epoch, &scores))
-    }
-
-    fn save<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
-        let keep = self.args.save_total_limit;
-        resume::save(
-            self.output,
-            &run.trainer,
-            totals,
-            self.raw_config,
-            self.encoder,
-            keep,
-        )
-    }
-
-    /// The weights are those before the step that failed: they are saved, and the error says where.
-    fn stopped<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
-        match self.save(run, totals) {
-            Ok(path) => Error::Training(format!(
-                "step {}: {problem}; training stopped, the state before this step is in {}",
-                totals.all_steps + 1,
-                path.display()
-            )),
-            Err(error) => error,
-        }
     }
 }
 
@@ -302,58 +208,20 @@ fn load<T: Real>(
     Ok((model, report))
 }
 
-fn parameter_norms<T: Real>(model: &SequenceClassifier<T>) -> Vec<f64> {
-    let params = model.params();
-    let slices: Vec<&[T]> = params
-        .iter()
-        .map(|(_, p)| p.as_slice().expect("a parameter is in standard layout"))
-        .collect();
-    reduce::norms(&slices)
-}
-
-fn add(totals: &mut TrainingTotals, record: &StepRecord, time: Duration) {
-    totals.steps += 1;
-    totals.all_steps = record.step;
-    totals.tokens += record.tokens;
-    totals.samples += record.examples.len();
-    totals.seconds += time.as_secs_f64();
-    totals.loss_sum += record.report.loss;
-}
-
-fn training_line(record: &StepRecord, totals: &TrainingTotals, total: usize) -> Training {
-    let left = (total - record.step) as f64 * totals.seconds / totals.steps as f64;
-    Training {
-        step: record.step,
-        total,
-        epoch: record.epoch,
-        loss: record.report.loss,
-        tokens_per_second: totals.tokens as f64 / totals.seconds,
-        left: Duration::from_secs_f64(left),
+/// Prints the results of a run that ended before: `all_results.json`, or the evaluation that is its log's last line.
+fn print_again(output: &Path, json: bool) -> Result<(), Error> {
+    let path = output.join(if json { output::ALL } else { output::LOG });
+    let bytes = checkpoint::read(&path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if json {
+        return print(text.trim_end());
     }
-}
-
-/// A parameter that no gradient reaches is not trained; other libraries have had that happen without a word.
-fn warn_about_missing_gradients(record: &StepRecord, progress: &mut Progress) {
-    let parameters = &record.report.clip.parameters;
-    let missing: Vec<&str> = parameters
-        .iter()
-        .filter(|p| p.norm_before == 0.0)
-        .map(|p| p.name.as_str())
-        .collect();
-    if !missing.is_empty() {
-        progress.message(&format!(
-            "warning: no gradient reached {} in the first step",
-            missing.join(", ")
-        ));
+    let evaluation: Map<String, Value> = serde_json::from_str(text.lines().last().unwrap_or_default())
+        .map_err(|error| Error::Resume(format!("{}: the last line: {error}", path.display())))?;
+    for (name, value) in evaluation.iter().filter(|(name, _)| name.starts_with("eval_")) {
+        print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
     }
-}
-
-/// `eval_accuracy = 0.6209`, metric by metric.
-fn named(scores: &[Scores]) -> impl Iterator<Item = String> {
-    scores
-        .iter()
-        .flat_map(|scores| &scores.values)
-        .map(|(name, value)| format!("{name} = {value:.4}"))
+    Ok(())
 }
 
 fn print_results(scores: &[Scores], totals: &TrainingTotals) -> Result<(), Error> {

@@ -6,7 +6,6 @@ use super::Error;
 use super::score::Scores;
 
 use crate::checkpoint::{self, CheckpointError};
-use crate::clip::Clipped;
 use crate::train::StepRecord;
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
@@ -80,16 +79,28 @@ fn step(line: &[u8]) -> Option<usize> {
 /// The line of a step; `parameter_norms` were measured before the step.
 pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
     let clip = &record.report.clip;
-    let components: Vec<Value> = clip
-        .by_parameter()
-        .zip(parameter_norms)
-        .map(|((parameter, component), norm)| {
+    let mut components = vec![Vec::new(); clip.parameters.len()];
+    for component in &clip.components {
+        for &member in &component.members {
+            components[member].push(component);
+        }
+    }
+    let parameters = clip.parameters.iter().zip(components).zip(parameter_norms);
+    let components: Vec<Value> = parameters
+        .map(|((parameter, components), norm)| {
+            // A parameter of several components (its rows) has no one scale.
+            let scale = if let [component] = components[..] {
+                Some(component.scale)
+            } else {
+                None
+            };
             json!({
                 "name": parameter.name,
                 "elements": parameter.elements,
                 "grad_norm_before": parameter.norm_before,
-                "scale": component.scale,
-                "clipped": component.clipped == Clipped::Yes,
+                "grad_norm_after": parameter.norm_after,
+                "scale": scale,
+                "clipped": components.iter().any(|component| component.was_clipped()),
                 "parameter_norm": norm,
             })
         })
@@ -102,7 +113,7 @@ pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
         "grad_norm_before_clipping": clip.global_norm_before(),
         "grad_norm_after_clipping": clip.global_norm_after(),
         "clipped_elements": clip.clipped_elements(),
-        "clipped_components": clip.components.iter().filter(|c| c.clipped == Clipped::Yes).count(),
+        "clipped_components": clip.components.iter().filter(|c| c.was_clipped()).count(),
         "components": components,
         "examples": record.examples,
     })

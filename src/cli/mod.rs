@@ -21,9 +21,10 @@ mod record;
 mod resume;
 mod score;
 mod settings;
+mod training;
 
 use crate::checkpoint::CheckpointError;
-use crate::data::DataError;
+use crate::data::{DataError, LengthFault};
 use clap::Parser;
 use std::fmt;
 use std::path::PathBuf;
@@ -93,7 +94,14 @@ impl From<CheckpointError> for Error {
 
 impl From<DataError> for Error {
     fn from(error: DataError) -> Self {
-        Self::Data(error)
+        match error {
+            // Not a file but the value of a flag is wrong.
+            DataError::UnknownTask { .. }
+            | DataError::Length(LengthFault::BeyondPositions { .. } | LengthFault::BelowSpecial { .. }) => {
+                Self::Usage(error.to_string())
+            }
+            error => Self::Data(error),
+        }
     }
 }
 

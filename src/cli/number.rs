@@ -7,55 +7,35 @@ fn number(text: &str) -> Result<f64, String> {
     }
 }
 
+fn checked(text: &str, rule: &str, holds: impl Fn(f64) -> bool) -> Result<f64, String> {
+    let x = number(text)?;
+    holds(x).then_some(x).ok_or_else(|| format!("must be {rule}"))
+}
+
 /// A finite number of at least 0.
 pub(super) fn not_negative(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if x >= 0.0 {
-            Ok(x)
-        } else {
-            Err("must be at least 0".to_owned())
-        }
-    })
+    checked(text, "at least 0", |x| x >= 0.0)
 }
 
 /// A finite number above 0.
 pub(super) fn positive(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if x > 0.0 {
-            Ok(x)
-        } else {
-            Err("must be above 0".to_owned())
-        }
-    })
+    checked(text, "above 0", |x| x > 0.0)
 }
 
 /// A number in `[0, 1)`.
 pub(super) fn below_one(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if (0.0..1.0).contains(&x) {
-            Ok(x)
-        } else {
-            Err("must be in [0, 1)".to_owned())
-        }
-    })
+    checked(text, "in [0, 1)", |x| (0.0..1.0).contains(&x))
 }
 
 /// A number in `[0, 1]`.
 pub(super) fn ratio(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| {
-        if (0.0..=1.0).contains(&x) {
-            Ok(x)
-        } else {
-            Err("must be in [0, 1]".to_owned())
-        }
-    })
+    checked(text, "in [0, 1]", |x| (0.0..=1.0).contains(&x))
 }
 
-/// A whole number of at least 1.
+/// A count; products of two must not overflow.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("must be at least 1".to_owned()),
-        Ok(n) => Ok(n),
-        Err(error) => Err(format!("{error}")),
+    match text.parse::<u32>() {
+        Ok(n) if n > 0 => Ok(n as usize),
+        _ => Err(format!("must be a whole number from 1 to {}", u32::MAX)),
     }
 }

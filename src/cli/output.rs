@@ -1,8 +1,8 @@
 //! The output folder of a run: who may write into it, and its JSON files.
 
-use super::Error;
 use super::args::Finetune;
 use super::score::Scores;
+use super::{Error, resume};
 use crate::checkpoint;
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -13,14 +13,25 @@ pub(super) const RUN: &str = "run.json";
 /// One JSON object for each logged step and each evaluation.
 pub(super) const LOG: &str = "log.jsonl";
 
-/// What a run writes beside its checkpoints and the model.
-const RESULTS: [&str; 6] = [
+/// All results of a run; written last, so a run that has it is finished.
+pub(super) const ALL: &str = "all_results.json";
+
+/// What a run writes beside its checkpoints. The model's files are among them, lest a tokenizer of the run before stay
+/// beside the new model.
+const WRITTEN: [&str; 13] = [
     RUN,
     LOG,
+    ALL,
     "train_results.json",
     "eval_results.json",
-    "all_results.json",
     "model.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
 ];
 
 /// The output folder's path: as given, or named after what makes the run.
@@ -54,33 +65,43 @@ pub(super) fn prepare(dir: &Path, args: &Finetune) -> Result<(), Error> {
         path: dir.to_owned(),
         source,
     })?;
-    let entries = entries(dir)?;
-    if entries.is_empty() || args.resume {
-        return Ok(());
-    }
-    if !args.overwrite {
-        return Err(Error::Usage(format!(
-            "output folder {} is not empty; --overwrite replaces the run in it, --resume goes on with it",
-            dir.display()
-        )));
-    }
+    let (left_over, entries): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries(dir)?.into_iter().partition(|path| is_left_over(path));
+    let refuse = |why: &str| Err(Error::Usage(format!("output folder {} {why}", dir.display())));
     // Only what a run writes is removed: the folder may be the wrong one.
-    for path in entries {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let removed = if path.is_dir() && name.starts_with("checkpoint-") {
+    let mut unwanted = left_over;
+    if entries.is_empty() {
+    } else if is_same(dir, &args.model.dir) {
+        return refuse("is the model folder; the run would replace the model that it starts from");
+    } else if args.overwrite {
+        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let is_written = |path: &PathBuf| name(path).is_some_and(|name| WRITTEN.contains(&name.as_str()));
+        unwanted.extend(resume::checkpoints(dir)?.into_iter().map(|(_, path)| path));
+        unwanted.extend(entries.into_iter().filter(is_written));
+    } else if !args.resume {
+        return refuse("is not empty; --overwrite replaces the run in it, --resume goes on with it");
+    } else if !dir.join(RUN).exists() {
+        return refuse("is not empty and has no run.json, so there is no run to resume in it");
+    }
+    for path in unwanted {
+        let removed = if path.is_dir() {
             fs::remove_dir_all(&path)
-        } else if RESULTS.contains(&name.as_str()) {
-            fs::remove_file(&path)
         } else {
-            Ok(())
+            fs::remove_file(&path)
         };
         removed.map_err(|source| Error::Folder { path, source })?;
     }
     Ok(())
+}
+
+/// Whether a path is something unfinished that a process left when it died.
+fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    resume::is_partial(path) || name.starts_with(".cwgnc-") && name.ends_with(".tmp")
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The paths in a folder, sorted.

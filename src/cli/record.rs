@@ -5,6 +5,7 @@ use super::corpus::Corpus;
 use super::settings::{cpu_features, differences, settings};
 use super::{Error, output, resume};
 use crate::checkpoint::{self, LoadReport};
+use crate::data::TextEncoder;
 use crate::model::ModelConfig;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ pub(super) fn record(
     args: &Finetune,
     config: &ModelConfig,
     corpus: &Corpus,
+    encoder: &TextEncoder,
     report: &LoadReport,
     total_steps: usize,
     threads: usize,
@@ -23,10 +25,18 @@ pub(super) fn record(
         let (path, hash) = source.fingerprint()?;
         files.insert(path, hash.into());
     }
-    let model: Map<String, Value> = report
-        .files
-        .iter()
-        .map(|file| (file.path.display().to_string(), file.hash.clone().into()))
+    let dir = &args.model.dir;
+    let in_folder = |name: &str, bytes: &[u8]| (dir.join(name), checkpoint::fnv1a64(bytes));
+    let config_file = in_folder("config.json", &checkpoint::read(&dir.join("config.json"))?);
+    let model: Map<String, Value> = std::iter::once(config_file)
+        .chain(
+            report
+                .files
+                .iter()
+                .map(|file| (file.path.clone(), file.hash.clone())),
+        )
+        .chain(encoder.files().map(|(name, bytes)| in_folder(name, bytes)))
+        .map(|(path, hash)| (path.display().to_string(), hash.into()))
         .collect();
     let record = json!({
         "cwgnc_version": env!("CARGO_PKG_VERSION"),
@@ -41,24 +51,34 @@ pub(super) fn record(
             "initialised": report.to_initialise,
         },
         "threads": threads,
+        "per_device_eval_batch_size": args.run.per_device_eval_batch_size,
+        "save_steps": args.save_steps,
+        "save_total_limit": args.save_total_limit,
         "cpu_features": cpu_features(),
     });
     Ok(record.as_object().cloned().unwrap_or_default())
 }
 
-/// The checkpoint to go on from, if the run is to be resumed and has one.
-pub(super) fn last_checkpoint(
-    args: &Finetune,
-    output: &Path,
-    record: &Map<String, Value>,
-) -> Result<Option<PathBuf>, Error> {
+/// Where a run begins.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// At the first step.
+    Fresh,
+    /// After the step of this checkpoint.
+    From(PathBuf),
+    /// Nowhere: it has ended before.
+    Finished,
+}
+
+/// Where to begin: a run is resumed only with the settings and files that it began with.
+pub(super) fn start(args: &Finetune, output: &Path, record: &Map<String, Value>) -> Result<Start, Error> {
     let before = output.join(output::RUN);
     if !args.resume || !before.exists() {
-        return Ok(None);
+        return Ok(Start::Fresh);
     }
     let text = checkpoint::read(&before)?;
     let was: Value = serde_json::from_slice(&text)
-        .map_err(|error| Error::Resume(format!("cannot resume: {}: {error}", before.display())))?;
+        .map_err(|error| Error::Resume(format!("{}: not valid JSON: {error}", before.display())))?;
     let mut changed = Vec::new();
     let empty = Map::new();
     for part in ["settings", "model_files", "data_files"] {
@@ -79,5 +99,9 @@ pub(super) fn last_checkpoint(
             output.display()
         )));
     }
-    Ok(resume::checkpoints(output)?.pop().map(|(_, path)| path))
+    if output.join(output::ALL).exists() {
+        return Ok(Start::Finished);
+    }
+    let last = resume::checkpoints(output)?.pop();
+    Ok(last.map_or(Start::Fresh, |(_, path)| Start::From(path)))
 }

@@ -3,6 +3,7 @@
 use super::Error;
 use super::output::{self, TrainingTotals};
 use crate::checkpoint::{self, CheckpointError, Purpose};
+use crate::clip::ClipState;
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, SequenceClassifier};
 use crate::optim::AdamWSettings;
@@ -62,20 +63,36 @@ pub(super) fn save<T: Real>(
         let path = path.to_owned();
         |source| Error::Folder { path, source }
     };
-    for stale in [&partial, &path] {
-        if stale.exists() {
-            fs::remove_dir_all(stale).map_err(fail(stale))?;
-        }
+    let state = json!({
+        "step": step,
+        "optimizer_steps": trainer.optimiser.steps,
+        "loss_sum": totals.loss_sum,
+        "clip_state": trainer.clip_state.to_string(),
+    });
+    let written = save_model(&partial, &trainer.config, raw_config, encoder, &trainer.model)
+        .and_then(|()| save_moments(&partial.join(MOMENTS), trainer))
+        .and_then(|()| output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new())));
+    if let Err(error) = written {
+        // A full disk is no place for half a checkpoint.
+        let _ = fs::remove_dir_all(&partial);
+        return Err(error);
     }
-    save_model(&partial, &trainer.config, raw_config, encoder, &trainer.model)?;
-    save_moments(&partial.join(MOMENTS), trainer)?;
-    let state = json!({ "step": step, "loss_sum": totals.loss_sum });
-    output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new()))?;
+    // The checkpoint that this run went on from may have the same name: it goes when the new one is complete.
+    if path.exists() {
+        fs::remove_dir_all(&path).map_err(fail(&path))?;
+    }
     fs::rename(&partial, &path).map_err(fail(&path))?;
     for old in checkpoints(dir)?.iter().rev().skip(keep) {
         fs::remove_dir_all(&old.1).map_err(fail(&old.1))?;
     }
     Ok(path)
+}
+
+/// Whether a path is half a checkpoint, left by a process that died.
+pub(super) fn is_partial(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with(&format!(".{PREFIX}")) && name.ends_with(".partial"))
 }
 
 /// The checkpoints in a run's folder with their steps, oldest first.
@@ -135,27 +152,51 @@ pub(super) fn load<T: Real>(
     }
     trainer.optimiser.moments = moments;
 
-    let (steps_done, loss_sum) = read_state(&path.join(STATE))?;
-    trainer.optimiser.steps = steps_done as u64;
+    let state = State::read(&path.join(STATE))?;
+    trainer.optimiser.steps = state.optimizer_steps;
+    trainer.clip_state = state.clip_state;
     Ok(Resumed {
         trainer,
-        steps_done,
-        loss_sum,
+        steps_done: state.step,
+        loss_sum: state.loss_sum,
     })
 }
 
-fn read_state(path: &Path) -> Result<(usize, f64), Error> {
-    let json = |problem: String| CheckpointError::Json {
-        path: path.to_owned(),
-        problem,
-    };
-    let state: Value =
-        serde_json::from_slice(&checkpoint::read(path)?).map_err(|error| json(error.to_string()))?;
-    let step = state["step"]
-        .as_u64()
-        .ok_or_else(|| json("`step` is not a number of steps".to_owned()))?;
-    let loss_sum = state["loss_sum"]
-        .as_f64()
-        .ok_or_else(|| json("`loss_sum` is not a number".to_owned()))?;
-    Ok((step as usize, loss_sum))
+/// The counters of a run, and what its clipping policy remembers.
+struct State {
+    step: usize,
+    /// Steps that changed a weight: a clipping policy may have skipped some.
+    optimizer_steps: u64,
+    loss_sum: f64,
+    clip_state: ClipState,
+}
+
+impl State {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let json = |problem: String| CheckpointError::Json {
+            path: path.to_owned(),
+            problem,
+        };
+        let state: Value = serde_json::from_slice(&checkpoint::read(path)?)
+            .map_err(|error| json(format!("not valid JSON: {error}")))?;
+        let count = |key: &str| {
+            state[key]
+                .as_u64()
+                .ok_or_else(|| json(format!("`{key}` is not a number of steps")))
+        };
+        let (step, optimizer_steps) = (count("step")? as usize, count("optimizer_steps")?);
+        let loss_sum = state["loss_sum"]
+            .as_f64()
+            .ok_or_else(|| json("`loss_sum` is not a number".to_owned()))?;
+        let clip_state = state["clip_state"].as_str().unwrap_or_default();
+        let clip_state = clip_state
+            .parse()
+            .map_err(|error| json(format!("`clip_state`: {error}")))?;
+        Ok(Self {
+            step,
+            optimizer_steps,
+            loss_sum,
+            clip_state,
+        })
+    }
 }

@@ -4,10 +4,11 @@ use super::args::{Finetune, name};
 use super::corpus::max_tokens;
 use crate::model::ModelConfig;
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 
 /// Every flag that a number of the run depends on, by its name with underscores.
 pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize) -> Map<String, Value> {
-    let text = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let settings = json!({
         "model": args.model.dir.display().to_string(),
         "task": args.data.task,

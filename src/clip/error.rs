@@ -192,6 +192,8 @@ impl std::error::Error for ClipError {}
 /// The three names that need the fewest edits to become `name`, best first.
 pub(super) fn nearest(name: &str, known: impl IntoIterator<Item = &'static str>) -> Vec<String> {
     let mut known: Vec<&str> = known.into_iter().collect();
+    let mut seen = std::collections::BTreeSet::new();
+    known.retain(|known| seen.insert(*known));
     known.sort_by_key(|known| edits(name, known));
     known.into_iter().take(3).map(str::to_owned).collect()
 }

@@ -72,7 +72,8 @@ impl TextEncoder {
 
     /// Every id that an encoding can hold has a row, and an encoding begins with a special token.
     fn check_vocabulary(&self, dir: &Path) -> Result<(), DataError> {
-        let path = dir.join(self.files.first().map_or("tokenizer.json", |(name, _)| name));
+        let has_json = self.files.iter().any(|(name, _)| name == "tokenizer.json");
+        let path = dir.join(if has_json { "tokenizer.json" } else { "vocab.txt" });
         let fault = |fault| DataError::File {
             path: path.clone(),
             fault,

@@ -4,7 +4,7 @@ use crate::clip_support::{
     NAMES, Straddle, any_bits, bits, clipped, few, moderate, norm, policy, positive, report, statistic,
     straddle, tensors, text, times, try_clip, within,
 };
-use crate::support::with_threads;
+use crate::threads::with_threads;
 use cwgnc::clip::{Action, ClipPolicy, Convention};
 use cwgnc::reduce;
 use proptest::prelude::*;

@@ -4,6 +4,8 @@
 mod adamw;
 #[cfg(feature = "checkpoint")]
 mod checkpoint;
+#[cfg(feature = "cli")]
+mod cli;
 mod clip_edges;
 #[cfg(feature = "checkpoint")]
 mod clip_fixtures;
