@@ -154,7 +154,7 @@ pub(super) fn load<T: Real>(
 
     let state = State::read(&path.join(STATE))?;
     trainer.optimiser.steps = state.optimizer_steps;
-    trainer.clip_state = state.clip_state;
+    trainer.clip_state = state.clipping;
     Ok(Resumed {
         trainer,
         steps_done: state.step,
@@ -168,7 +168,7 @@ struct State {
     /// Steps that changed a weight: a clipping policy may have skipped some.
     optimizer_steps: u64,
     loss_sum: f64,
-    clip_state: ClipState,
+    clipping: ClipState,
 }
 
 impl State {
@@ -189,14 +189,14 @@ impl State {
             .as_f64()
             .ok_or_else(|| json("`loss_sum` is not a number".to_owned()))?;
         let clip_state = state["clip_state"].as_str().unwrap_or_default();
-        let clip_state = clip_state
+        let clipping = clip_state
             .parse()
             .map_err(|error| json(format!("`clip_state`: {error}")))?;
         Ok(Self {
             step,
             optimizer_steps,
             loss_sum,
-            clip_state,
+            clipping,
         })
     }
 }
