@@ -1,10 +1,10 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command ([`finetune`], [`evaluate`], [`predict`], [`inspect`]), and what they share: [`args`] (the flags),
-//! [`number`] (their numbers), [`corpus`] (from flags to tokenised sequences), [`plan`] (from flags to a run),
-//! [`record`] (`run.json`), [`score`] (outputs to metrics), [`output`] (files of a run), [`resume`] (checkpoints of a
-//! run), [`progress`] (the line on the terminal).
+//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), and what they share: `args` and `number` (the
+//! flags), `corpus` (from flags to tokenised sequences), `plan` and `training` (the steps), `score` (outputs to metrics),
+//! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
+//! the terminal).
 
 mod args;
 mod corpus;

@@ -1,5 +1,5 @@
 //! Training: [`step`], one optimiser step; [`order`], which examples it takes; [`run`], all steps of a run with their
-//! seeds; [`predict`], the model's outputs for many sequences.
+//! seeds; [`mod@predict`], the model's outputs for many sequences.
 
 pub mod order;
 pub mod predict;
