@@ -112,6 +112,149 @@ fn norm_from_sum<T: Real>(x: &[T], total: f64) -> f64 {
     libm::ldexp(sum.sqrt(), exponent)
 }
 
+/// The Euclidean norm and the p-norm of one tensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Norms {
+    /// `‖x‖₂`.
+    pub two: f64,
+    /// `‖x‖_p = (Σ |xᵢ|ᵖ)^(1/p)`, `max |xᵢ|` for p = ∞.
+    pub p: f64,
+}
+
+/// Both norms of several tensors in one pass, as accurate and as safe as [`norms`]; `p` is above 0, possibly ∞.
+pub fn p_norms<T: Real>(tensors: &[&[T]], p: f64) -> Vec<Norms> {
+    let blocks: Vec<&[T]> = tensors.iter().flat_map(|x| x.chunks(BLOCK)).collect();
+    let sums: Vec<Sums> = blocks.par_iter().map(|x| Sums::of(x, p)).collect();
+    let mut sums = sums.into_iter();
+    let each = tensors.iter().map(|x| {
+        let blocks = sums.by_ref().take(x.len().div_ceil(BLOCK));
+        blocks.fold(Sums::default(), |a, b| a.add(b, p)).norms(x, p)
+    });
+    each.collect()
+}
+
+/// What [`write_norms`] did to one tensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Written {
+    /// The norms of what was written.
+    pub norms: Norms,
+    /// The sum of what the writer returned.
+    pub changed: usize,
+}
+
+/// Rewrites several tensors block by block and measures each block while it is still in the cache.
+///
+/// `write` is given the tensor's index, the place of the block in it and the block, and returns a count.
+pub fn write_norms<T: Real>(
+    tensors: &mut [&mut [T]],
+    p: f64,
+    write: impl Fn(usize, usize, &mut [T]) -> usize + Sync,
+) -> Vec<Written> {
+    let blocks: Vec<(usize, usize, &mut [T])> = tensors
+        .iter_mut()
+        .enumerate()
+        .flat_map(|(t, x)| {
+            x.chunks_mut(BLOCK)
+                .enumerate()
+                .map(move |(b, x)| (t, b * BLOCK, x))
+        })
+        .collect();
+    let sums: Vec<(Sums, usize)> = blocks
+        .into_par_iter()
+        .map(|(tensor, at, x)| {
+            let changed = write(tensor, at, x);
+            (Sums::of(x, p), changed)
+        })
+        .collect();
+    let mut sums = sums.into_iter();
+    let each = tensors.iter().map(|x| {
+        let blocks = sums.by_ref().take(x.len().div_ceil(BLOCK));
+        let (sums, changed) = blocks.fold((Sums::default(), 0), |(a, n), (b, m)| (a.add(b, p), n + m));
+        Written {
+            norms: sums.norms(x, p),
+            changed,
+        }
+    });
+    each.collect()
+}
+
+/// The sums behind [`Norms`].
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    /// `Σ xᵢ²`.
+    squares: f64,
+    /// `Σ |xᵢ|ᵖ`, or the largest `|xᵢ|` that is a number; not used for p = 2.
+    powers: f64,
+}
+
+impl Sums {
+    /// Of one block.
+    fn of<T: Real>(x: &[T], p: f64) -> Self {
+        let powers = if p == 2.0 {
+            0.0
+        } else if p == f64::INFINITY {
+            largest(x)
+        } else if p == 1.0 {
+            lanes(x, |x| x.widen().abs())
+        } else {
+            lanes(x, |x| libm::pow(x.widen().abs(), p))
+        };
+        Self {
+            squares: sum_of_squares(x),
+            powers,
+        }
+    }
+
+    fn add(self, other: Self, p: f64) -> Self {
+        Self {
+            squares: self.squares + other.squares,
+            powers: if p == f64::INFINITY {
+                self.powers.max(other.powers)
+            } else {
+                self.powers + other.powers
+            },
+        }
+    }
+
+    /// The roots, added up again with scaling where powers left the range.
+    fn norms<T: Real>(self, x: &[T], p: f64) -> Norms {
+        let two = norm_from_sum(x, self.squares);
+        let p = if p == 2.0 || self.squares.is_nan() {
+            two
+        } else if p == f64::INFINITY {
+            self.powers
+        } else if p == 1.0 && self.powers.is_finite() {
+            self.powers
+        } else if SAFE_POWERS.contains(&self.powers) {
+            libm::pow(self.powers, 1.0 / p)
+        } else {
+            scaled_p_norm(x, p)
+        };
+        Norms { two, p }
+    }
+}
+
+/// Sums of p-th powers that have lost nothing to overflow or underflow.
+const SAFE_POWERS: std::ops::Range<f64> = 1e-250..1e300;
+
+/// `m · (Σ (|xᵢ|/m)ᵖ)^(1/p)` with `m` the largest magnitude.
+fn scaled_p_norm<T: Real>(x: &[T], p: f64) -> f64 {
+    let m = largest(x);
+    if m == 0.0 || !m.is_finite() {
+        return m;
+    }
+    let sum: f64 = x
+        .chunks(BLOCK)
+        .map(|x| lanes(x, |x| libm::pow(x.widen().abs() / m, p)))
+        .fold(0.0, |s, y| s + y);
+    m * libm::pow(sum, 1.0 / p)
+}
+
+/// The largest magnitude that is a number.
+fn largest<T: Real>(x: &[T]) -> f64 {
+    x.iter().fold(T::zero(), |m, x| m.max(x.abs())).widen()
+}
+
 /// `out ← out + Σ_rows x`: the rows of `x` (`[n, h]`) added up into `out` (`[h]`), accumulated in `f64`.
 pub fn add_rows<T: Real>(x: ArrayView2<'_, T>, out: &mut [T]) {
     assert_eq!(x.ncols(), out.len(), "rows added into a vector of another length");
@@ -190,6 +333,55 @@ mod tests {
         let tensors: Vec<&[f32]> = sizes.iter().map(|&n| &ones[..n]).collect();
         let expected: Vec<f64> = sizes.iter().map(|&n| (n as f64).sqrt()).collect();
         assert_eq!(norms(&tensors), expected);
+    }
+
+    /// ‖(3, -4)‖ for several p, at magnitudes whose powers leave the range: 7, 4, (√3 + 2)² and 91^(1/3).
+    #[test]
+    fn p_norms_at_every_magnitude() {
+        let root = (3.0_f64.sqrt() + 2.0).powi(2);
+        for (p, expected) in [
+            (1.0, 7.0),
+            (2.0, 5.0),
+            (f64::INFINITY, 4.0),
+            (0.5, root),
+            (3.0, 91_f64.cbrt()),
+        ] {
+            for exponent in [-1060, -300, 0, 300, 1018] {
+                let unit = libm::ldexp(1.0, exponent);
+                let got = p_norms(&[&[3.0 * unit, -4.0 * unit][..]], p)[0];
+                assert_eq!(got.two, 5.0 * unit, "p = {p}, 2^{exponent}");
+                assert!(
+                    (got.p / unit - expected).abs() <= 1e-14 * expected,
+                    "p = {p}, 2^{exponent}: {got:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn p_norms_of_edge_cases() {
+        for p in [0.5, 1.0, 2.0, 3.5, f64::INFINITY] {
+            let norm = |x: &[f64]| p_norms(&[x], p)[0].p;
+            assert_eq!(norm(&[]), 0.0);
+            assert_eq!(norm(&[0.0, -0.0]), 0.0);
+            assert!(norm(&[1.0, f64::NAN, f64::INFINITY]).is_nan(), "p = {p}");
+            assert_eq!(norm(&[1.0, f64::NEG_INFINITY]), f64::INFINITY);
+        }
+    }
+
+    /// Doubling 2 and 3 in the second of two tensors: three elements change nothing, two change to 4 and 6.
+    #[test]
+    fn writing_measures_what_was_written() {
+        let (mut a, mut b) = (vec![1.0_f32; BLOCK + 2], [2.0, 3.0]);
+        let written = write_norms(&mut [&mut a[..], &mut b[..]], 1.0, |tensor, at, x| {
+            x.iter_mut().for_each(|x| *x *= 1.0 + tensor as f32);
+            assert!(at == 0 || tensor == 0 && at == BLOCK && x.len() == 2);
+            tensor * x.len()
+        });
+        assert_eq!(b, [4.0, 6.0]);
+        assert_eq!((written[0].norms.p, written[0].changed), ((BLOCK + 2) as f64, 0));
+        assert_eq!((written[1].norms.p, written[1].changed), (10.0, 2));
+        assert_eq!(written[1].norms.two, 52_f64.sqrt());
     }
 
     /// Sums of small integers are exact in any order: 1 + 2 + … + n = n(n+1)/2.

@@ -52,11 +52,17 @@ pub enum Convention {
     /// # Source
     /// burn, `crates/burn-optim/src/grad_clipping/base.rs`, `clip_by_norm`.
     Burn,
-    /// `optax`: `n < c ? x : (x/n)·c`, all in `T`.
+    /// `optax`: `n < c ? x : (x·RN(1/n))·c`, all in `T`; a tensor of one element is divided, `(x/n)·c`.
     ///
     /// # Source
-    /// optax, `optax/transforms/_clipping.py`, `clip_by_global_norm`.
+    /// optax 0.2.8, `optax/transforms/_clipping.py`, `clip_by_global_norm`. It says `(t / g_norm) * max_norm`; XLA on a
+    /// CPU turns the division by a broadcast scalar into a multiplication by its reciprocal (measured, jax 0.10.2).
     Optax,
+    /// `optax-rms`: `x·RN(1/max(1, n/c))`, all in `T`; a tensor of one element is divided.
+    ///
+    /// # Source
+    /// optax 0.2.8, `clip_by_block_rms`, with the statistic `rms`; the division as in `optax`.
+    OptaxRms,
     /// `optax-example`: `x · nan_to_num(min(c/n, 1), nan = 1)`, all in `T`.
     ///
     /// # Source
@@ -111,14 +117,14 @@ pub enum Convention {
     /// `div-max`: `x / max(1, n/c)`, all in `T`.
     ///
     /// # Source
-    /// optax `clip_by_block_rms`; timm `Lamb`'s `max_grad_norm`; TensorFlow Privacy's vectorised DP optimisers; the
+    /// timm `Lamb`'s `max_grad_norm`; TensorFlow Privacy's vectorised DP optimisers; the
     /// update clipping of Shazeer and Stern, *Adafactor*, ICML 2018, arXiv 1804.04235, algorithm 4.
     DivMax,
 }
 
 impl Convention {
     /// Every convention; DeepSpeed's without a loss scale.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Exact,
         Self::Torch,
         Self::TorchBranch,
@@ -126,6 +132,7 @@ impl Convention {
         Self::Mxnet,
         Self::Burn,
         Self::Optax,
+        Self::OptaxRms,
         Self::OptaxExample,
         Self::JaxExample,
         Self::JaxPrivacy,
@@ -149,6 +156,7 @@ impl Convention {
             Self::Mxnet => "mxnet",
             Self::Burn => "burn",
             Self::Optax => "optax",
+            Self::OptaxRms => "optax-rms",
             Self::OptaxExample => "optax-example",
             Self::JaxExample => "jax-example",
             Self::JaxPrivacy => "jax-privacy",

@@ -141,8 +141,19 @@ impl ClipPolicy {
         ))
     }
 
-    /// Adafactor's update clipping, also optax's `clip_by_block_rms`: `u / max(1, RMS(u)/d)` on every tensor. Give it
-    /// updates, not gradients: Adafactor divides by its second moment first.
+    /// optax's `clip_by_block_rms`.
+    ///
+    /// # Errors
+    /// If `c` is not a threshold.
+    pub fn optax_block_rms(c: f64) -> Result<Self, PolicyError> {
+        Ok(Self {
+            statistic: Statistic::Rms,
+            ..Self::norm(Partition::Parameter, Threshold::new(c)?, Convention::OptaxRms)
+        })
+    }
+
+    /// Adafactor's update clipping: `u / max(1, RMS(u)/d)` on every tensor. Give it updates, not gradients: Adafactor
+    /// divides by its second moment first.
     ///
     /// # Source
     /// Shazeer and Stern, ICML 2018, arXiv 1804.04235, algorithm 4, line 8; there `d` = 1.
@@ -257,6 +268,7 @@ impl Rule {
                 convention: Convention::TfAverage,
                 ..
             } => Statistic::Mean,
+            Self::Value { .. } | Self::Adaptive(Adaptive::StableSpam { .. }) => Statistic::MAX,
             _ => Statistic::L2,
         }
     }

@@ -43,7 +43,7 @@ pub struct ComponentReport {
     pub norm_before: f64,
     /// The threshold that it was held against; none where the rule has none.
     pub threshold: Option<f64>,
-    /// The factor applied: exactly 1 where the gradients were kept, NaN where an element-wise rule was applied.
+    /// The factor applied; exactly 1 where the gradients were kept, and where each element was treated by itself.
     pub scale: f64,
     /// The statistic after clipping, measured on what was written.
     pub norm_after: f64,

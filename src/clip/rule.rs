@@ -125,8 +125,9 @@ pub enum Adaptive {
         percentile: usize,
     },
     /// `zclip:Z`: with mean `μ` and deviation `σ` of the norms so far, `z = (n-μ)/(σ+1e-6)`; where `z > Z`, the threshold
-    /// is `μ + Z·σ/(z/Z)`, or `μ` under `@mean`, times `factor`, and never above `max`; then the convention
-    /// `torch-branch`. The first `warmup` norms only measure (and obey `max`).
+    /// is `factor·(μ + Z·σ/(z/Z))`, or `μ` under `@mean`, and never above `max`; then the convention `torch-branch`. The
+    /// averages then take the threshold (before `max`) in place of a spike's norm: `μ ← α·μ + (1-α)·n`, `σ² ← α·σ² +
+    /// (1-α)·(n-μ)²` with the new `μ`. The first `warmup` norms make the first averages and obey `max` alone.
     ///
     /// # Source
     /// Kumar, Owen, Chowdhury and Güra, *ZClip: Adaptive Spike Mitigation for LLM Pre-Training*, arXiv 2504.02507, and

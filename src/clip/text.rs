@@ -329,8 +329,8 @@ mod tests {
             for edge in [Edge::Propagate, Edge::Zero(Confine::Global)] {
                 for partition in Partition::NAMED {
                     let policy = ClipPolicy {
-                        edge,
                         partition,
+                        edge,
                         ..ClipPolicy::of(rule.clone())
                     };
                     assert_eq!(policy.to_string().parse(), Ok(policy));

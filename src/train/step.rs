@@ -7,9 +7,10 @@
 //! ```
 //!
 //! The loss is the mean over *all* sequences of the step, so a batch of 16 in one part, in four or in sixteen has the
-//! same gradient but for rounding. If the loss or a gradient is not finite, the step stops before a weight is changed.
+//! same gradient but for rounding. If the loss or a clipped gradient is not finite, the step stops before a weight is
+//! changed. If the policy's edge rule asks to skip a component, no weight is changed either, and the report says so.
 
-use crate::clip::{ClipPolicy, ClipReport, ParamGrad, clip};
+use crate::clip::{ClipError, ClipPolicy, ClipReport, ClipState, ParamGrad, clip_with_state};
 use crate::model::classifier::{self, SequenceClassifier, Targets};
 use crate::model::{Batch, ModelConfig, Noise, Tokens};
 use crate::optim::adamw::decays;
@@ -17,6 +18,7 @@ use crate::optim::{AdamW, AdamWSettings, ParamUpdate};
 use crate::param::ParamTree;
 use crate::pool::Pool;
 use crate::real::Real;
+use ndarray::ArrayViewD;
 use std::fmt;
 
 /// A model in training: parameters, gradient, optimiser and the memory they work in.
@@ -28,6 +30,8 @@ pub struct Trainer<T> {
     pub model: SequenceClassifier<T>,
     /// The optimiser and its moments.
     pub optimiser: AdamW<T>,
+    /// What the clipping policy remembers; empty for a policy without memory.
+    pub clip_state: ClipState,
     /// The accumulated gradient; zero between steps.
     grad: SequenceClassifier<T>,
     pool: Pool<T>,
@@ -63,6 +67,8 @@ pub enum NotFinite {
         /// Its norm.
         norm: f64,
     },
+    /// The policy refused the gradients.
+    Clip(ClipError),
 }
 
 impl fmt::Display for NotFinite {
@@ -70,6 +76,7 @@ impl fmt::Display for NotFinite {
         match self {
             Self::Loss(loss) => write!(f, "the loss is {loss}"),
             Self::Gradient { name, norm } => write!(f, "the gradient of `{name}` has the norm {norm}"),
+            Self::Clip(error) => error.fmt(f),
         }
     }
 }
@@ -85,6 +92,7 @@ impl<T: Real> Trainer<T> {
             config,
             model,
             optimiser,
+            clip_state: ClipState::default(),
             grad,
             pool: Pool::new(),
         }
@@ -106,20 +114,14 @@ impl<T: Real> Trainer<T> {
             .iter()
             .map(|part| self.accumulate(part, sequences, noise))
             .sum();
-        let report = self.clip(policy);
-        let checked = match report.first_non_finite() {
-            _ if !loss.is_finite() => Err(NotFinite::Loss(loss)),
-            Some(bad) => Err(NotFinite::Gradient {
-                name: bad.name.clone(),
-                norm: bad.norm_before,
-            }),
-            None => Ok(()),
-        };
-        if checked.is_ok() {
+        let checked = self.clip(policy, loss);
+        if let Ok(report) = &checked
+            && report.skipped().next().is_none()
+        {
             self.update(lr);
         }
         self.zero_grad();
-        checked.map(|()| StepReport { loss, clip: report })
+        checked.map(|clip| StepReport { loss, clip })
     }
 
     /// Adds the gradient of one part of a batch of `sequences`, and returns its share of the loss.
@@ -150,13 +152,41 @@ impl<T: Real> Trainer<T> {
         z.iter().map(|z| z.widen()).collect()
     }
 
-    fn clip(&mut self, policy: &ClipPolicy) -> ClipReport {
+    /// Clips the accumulated gradient; an error if the loss or the result is not finite.
+    fn clip(&mut self, policy: &ClipPolicy, loss: f64) -> Result<ClipReport, NotFinite> {
+        if !loss.is_finite() {
+            return Err(NotFinite::Loss(loss));
+        }
+        let values = self.model.params();
         let mut params = self.grad.params_mut();
+        let moments = self.optimiser.moments.iter();
         let mut grads: Vec<_> = params
             .iter_mut()
-            .map(|(name, grad)| ParamGrad::new(name, grad.view_mut()))
+            .zip(values)
+            .zip(moments)
+            .map(|(((name, grad), (_, value)), moments)| {
+                let moment = ArrayViewD::from_shape(grad.shape(), &moments.mean_square);
+                ParamGrad {
+                    name,
+                    grad: grad.view_mut(),
+                    value: Some(value),
+                    second_moment: Some(moment.expect("a moment for each element")),
+                }
+            })
             .collect();
-        clip(policy, &mut grads).expect("wip")
+        let report = clip_with_state(policy, &mut self.clip_state, &mut grads).map_err(NotFinite::Clip)?;
+        let broken = report.parameters.iter().find(|p| !p.norm_after.is_finite());
+        match broken.map(|broken| report.first_non_finite().unwrap_or(broken)) {
+            Some(bad) if report.skipped().next().is_none() => Err(NotFinite::Gradient {
+                name: bad.name.clone(),
+                norm: if bad.norm_before.is_finite() {
+                    bad.norm_after
+                } else {
+                    bad.norm_before
+                },
+            }),
+            _ => Ok(report),
+        }
     }
 
     fn update(&mut self, lr: f64) {

@@ -1,5 +1,11 @@
 //! The integration tests, in one binary.
 
+mod clip_edges;
+#[cfg(feature = "checkpoint")]
+mod clip_fixtures;
+mod clip_laws;
+mod clip_stateful;
+mod clip_support;
 mod gradcheck;
 mod oracle_exact;
 #[cfg(feature = "checkpoint")]
