@@ -7,6 +7,7 @@ mod clip_laws;
 mod clip_stateful;
 mod clip_support;
 mod gradcheck;
+mod oracle_clip;
 mod oracle_exact;
 #[cfg(feature = "checkpoint")]
 mod parity;

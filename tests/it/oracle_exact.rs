@@ -60,7 +60,11 @@ impl Big {
     }
 
     fn at_most(&self, other: &Self) -> bool {
-        self.0.len().cmp(&other.0.len()).then_with(|| self.0.iter().rev().cmp(other.0.iter().rev())).is_le()
+        self.0
+            .len()
+            .cmp(&other.0.len())
+            .then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
+            .is_le()
     }
 }
 
@@ -77,7 +81,8 @@ fn grid(x: f64) -> Big {
 
 /// `Σx²` as a multiple of 2^-2148.
 fn squares(x: &[f64]) -> Big {
-    x.iter().fold(Big(Vec::new()), |sum, &x| sum.plus(&grid(x).squared()))
+    x.iter()
+        .fold(Big(Vec::new()), |sum, &x| sum.plus(&grid(x).squared()))
 }
 
 /// Any number of a format, by its bits, so that subnormals and extremes occur by construction.
@@ -165,7 +170,15 @@ proptest! {
 fn sizes_around_the_blocks() {
     for n in [0, 1, 3, 4, 5, 65535, 65536, 65537, 200_000] {
         let tiny = f64::from(f32::from_bits(1));
-        let x: Vec<f32> = (0..n).map(|i| if i % 2 == 0 { f32::from_bits(1) } else { -f32::from_bits(1) }).collect();
+        let x: Vec<f32> = (0..n)
+            .map(|i| {
+                if i % 2 == 0 {
+                    f32::from_bits(1)
+                } else {
+                    -f32::from_bits(1)
+                }
+            })
+            .collect();
         let root = (n as f64).sqrt() * tiny;
         assert_eq!(norm(Statistic::L2, Slice::F32(&x)).nearest, Some(root), "{n}");
         let full = vec![f32::MAX; n];
@@ -185,7 +198,8 @@ fn the_norm_is_rounded_once() {
     assert_eq!(above.round(Format::F16).lo, 2050.0, "the exact sum can");
 }
 
-/// Every pattern of the 16-bit formats, decoded, and every f32 near their midpoints, encoded, against the `half` crate.
+/// Every pattern of the 16-bit formats, decoded, and the f32 at and around every midpoint, encoded, against the `half` crate.
+/// Not its `from_f64`: that drops the lower half of the mantissa first, and so rounds 2⁻²⁵(1 + 2⁻⁵²) to 0.
 #[cfg(feature = "checkpoint")]
 #[test]
 fn conversions_agree_with_half() {
@@ -201,14 +215,20 @@ fn conversions_agree_with_half() {
                 continue;
             }
             assert_eq!(format.encode(value), bits);
-            // The midpoint to the next number, and its two neighbours in f64.
+            // The midpoint to the next number, and its two neighbours in f32.
             let next = format.from_ordinal(format.ordinal(value) + 1);
-            let middle = if next.is_finite() { f64::midpoint(value, next) } else { value * 1.001 };
+            let middle = if next.is_finite() {
+                f64::midpoint(value, next)
+            } else {
+                value * 1.001
+            };
+            let middle = middle as f32;
             for x in [middle, middle.next_up(), middle.next_down()] {
                 let half = match format {
-                    Format::F16 => f16::from_f64(x).to_f64(),
-                    _ => bf16::from_f64(x).to_f64(),
+                    Format::F16 => f16::from_f32(x).to_f64(),
+                    _ => bf16::from_f32(x).to_f64(),
                 };
+                let x = f64::from(x);
                 assert!(same(format.round(x), half), "{format} {x:e}: {half:e}");
                 assert!(same(format.decode(format.encode(x)), half), "{format} {x:e}");
             }
@@ -220,7 +240,8 @@ fn conversions_agree_with_half() {
 #[cfg(feature = "checkpoint")]
 #[test]
 fn norms_from_python() {
-    let text = std::fs::read_to_string(super::support::fixtures().join("oracle_norms.json")).expect("the fixture");
+    let text =
+        std::fs::read_to_string(super::support::fixtures().join("oracle_norms.json")).expect("the fixture");
     let cases: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let number = |value: &serde_json::Value| {
         let bits = u64::from_str_radix(value.as_str().expect("hex"), 16).expect("hex");
@@ -251,7 +272,7 @@ fn norms_from_python() {
             let n = norm(Statistic::Norm(p.parse().expect("p")), data.slice(0..x.len())).interval;
             let (lo, hi) = (number(&bounds[0]), number(&bounds[1]));
             assert!(n.lo <= hi && lo <= n.hi, "p = {p}: {n:?} and [{lo:e}, {hi:e}]");
-            assert!(n.hi - n.lo <= 1e-11 * n.hi, "p = {p}: {n:?} is wide");
+            assert!(n.hi - n.lo <= 1e-11 * n.hi + 1e-322, "p = {p}: {n:?} is wide");
         }
     }
 }
