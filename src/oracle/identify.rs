@@ -180,13 +180,11 @@ fn suspects(own: &ClipPolicy, threshold: Threshold, tensors: &[Tensor]) -> Vec<C
         }
     }
     for form in [ValueForm::Torch, ValueForm::Tf, ValueForm::Paper] {
-        add(ClipPolicy {
-            ..with(
-                Rule::Value { threshold, form },
-                Partition::Parameter,
-                Statistic::L2,
-            )
-        });
+        add(with(
+            Rule::Value { threshold, form },
+            Partition::Parameter,
+            Statistic::MAX,
+        ));
     }
     add(with(Rule::Keep, Partition::Parameter, Statistic::L2));
     for statistic in [Statistic::L1, Statistic::MAX, Statistic::Rms] {

@@ -42,7 +42,10 @@ pub fn judge(case: &Case, candidate: &Candidate) -> Result<Judgement, OracleErro
     // A small error is explained by another convention only if that explains every bit.
     let only_bits = matches!(judgement.verdict, Verdict::FailRounding { .. });
     if only_bits || matches!(judgement.verdict, Verdict::FailLogic { .. }) {
-        let range = range::explain(case, &after, &expectation);
+        let inside = judgement.mismatches.iter().all(|m| !m.component.is_empty());
+        let range = inside
+            .then(|| range::explain(case, &after, &expectation))
+            .flatten();
         if let Some(verdict) = range.or_else(|| identify::explain(case, &after, only_bits)) {
             judgement.verdict = verdict;
         }

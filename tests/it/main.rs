@@ -9,6 +9,7 @@ mod clip_support;
 mod gradcheck;
 mod oracle_clip;
 mod oracle_exact;
+mod oracle_faults;
 #[cfg(feature = "checkpoint")]
 mod parity;
 mod support;

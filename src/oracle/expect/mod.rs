@@ -82,6 +82,8 @@ pub struct Function {
     allowed: Vec<Kernel>,
     relative: f64,
     absolute: f64,
+    /// Magnitudes below this may become 0.
+    flushed: f64,
 }
 
 /// Computes what must come out.
@@ -297,6 +299,11 @@ impl Expected {
             allowed,
             relative,
             absolute,
+            flushed: if self.declared.ftz {
+                output.min_normal()
+            } else {
+                0.0
+            },
         }
     }
 }
@@ -309,7 +316,10 @@ impl Function {
 
     /// What the declared arithmetic allows.
     pub fn allowed(&self, x: f64, v: f64) -> Interval {
-        let hull = self.hull(&self.allowed, x, v);
+        let mut hull = self.hull(&self.allowed, x, v);
+        if hull.lo.abs().min(hull.hi.abs()) < self.flushed {
+            hull = hull.with(Interval::point(0.0));
+        }
         if self.relative == 0.0 || hull.is_nan() {
             return hull;
         }

@@ -262,9 +262,13 @@ fn by_norm(law: Law, convention: Convention, statistic: Statistic) -> Promise {
     }
 }
 
-/// Examines a subject under one law.
+/// Examines a subject under one law, by what the law promises for the case's policy.
 pub fn check(law: Law, case: &Case, subject: &mut Subject<'_>) -> Outcome {
-    let promise = promise(law, &case.policy);
+    check_promise(law, promise(law, &case.policy), case, subject)
+}
+
+/// Examines a subject under one law, by another promise: to show, for example, that a convention does not keep it.
+pub fn check_promise(law: Law, promise: Promise, case: &Case, subject: &mut Subject<'_>) -> Outcome {
     if promise == Promise::Nothing {
         return Outcome::Silent;
     }

@@ -144,7 +144,7 @@ impl Experiment<'_> {
             Some(Pair {
                 tensor: component.id.clone(),
                 index: 0,
-                expected: c,
+                expected: self.format.round(c),
                 got: norm,
             })
         });
