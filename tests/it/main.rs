@@ -10,6 +10,8 @@ mod gradcheck;
 mod oracle_clip;
 mod oracle_exact;
 mod oracle_faults;
+mod oracle_naive;
+mod oracle_verdicts;
 #[cfg(feature = "checkpoint")]
 mod parity;
 mod support;
