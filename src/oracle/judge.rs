@@ -5,7 +5,7 @@ use super::declared::Reduction;
 use super::expect::{Expectation, Expected, Function, expect, find};
 use super::format::same;
 use super::identify;
-use super::implied::Implied;
+use super::implied::{Implied, Look};
 use super::interval::Interval;
 use super::range;
 use super::tally::{List, Tally, bucket, distance};
@@ -201,7 +201,9 @@ fn component(
     let room = Judgement::LISTED.saturating_sub(list.first.len());
     list.first.extend(tally.mismatched.first.into_iter().take(room));
     let differs = tally.histogram[1..].iter().any(|&count| count > 0);
-    let implied_norm = differs.then(|| Implied::of(case, after, expected).norm).flatten();
+    let implied_norm = differs
+        .then(|| Implied::of(case, after, expected, Look::All).norm)
+        .flatten();
     // Bits that follow from a norm which only a vacuous rung allows: no fault that could be shown.
     let loose = rungs.len() > 1
         && implied_norm.is_some_and(|n| expected.computed_norm.with(n) == expected.computed_norm);
@@ -230,7 +232,9 @@ fn component(
         norm: expected.norm,
         scale: expected.scale,
         clipped: expected.clipped,
-        implied_norm: differs.then(|| Implied::of(case, after, expected).norm).flatten(),
+        implied_norm: differs
+            .then(|| Implied::of(case, after, expected, Look::All).norm)
+            .flatten(),
         sufficient,
         histogram: tally.histogram,
     }
