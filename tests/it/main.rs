@@ -3,6 +3,7 @@
 mod clip_edges;
 #[cfg(feature = "checkpoint")]
 mod clip_fixtures;
+mod clip_law_table;
 mod clip_laws;
 mod clip_stateful;
 mod clip_support;

@@ -1,14 +1,18 @@
 //! Shared by the tests: where fixtures lie, reading tensors, comparing them.
 
+#[cfg(feature = "checkpoint")]
 use std::collections::BTreeMap;
+#[cfg(feature = "checkpoint")]
 use std::path::{Path, PathBuf};
 
 /// The folder of the committed fixtures.
+#[cfg(feature = "checkpoint")]
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
 /// The folder with models and data that are not committed, if it is there; says loudly when it is not.
+#[cfg(feature = "checkpoint")]
 pub(crate) fn shared(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("CWGNC_SHARED").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
@@ -25,6 +29,7 @@ pub(crate) fn shared(test: &str) -> Option<PathBuf> {
 }
 
 /// A tensor of a test case: its shape and its elements as `f64`, row after row.
+#[cfg(feature = "checkpoint")]
 #[derive(Clone, Debug)]
 pub(crate) struct Tensor {
     pub(crate) shape: Vec<usize>,
@@ -32,6 +37,7 @@ pub(crate) struct Tensor {
 }
 
 /// All tensors of a safetensors file (F64 or I64) and its metadata.
+#[cfg(feature = "checkpoint")]
 pub(crate) fn tensors(path: &Path) -> (BTreeMap<String, Tensor>, BTreeMap<String, String>) {
     let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("a safetensors file");
@@ -66,6 +72,7 @@ pub(crate) fn tensors(path: &Path) -> (BTreeMap<String, Tensor>, BTreeMap<String
 }
 
 /// `‖got − expected‖ / scale`, all in `f64`.
+#[cfg(feature = "checkpoint")]
 #[track_caller]
 pub(crate) fn distance(got: impl IntoIterator<Item = f64>, expected: &[f64], scale: f64) -> f64 {
     let mut square = 0.0;
@@ -79,6 +86,7 @@ pub(crate) fn distance(got: impl IntoIterator<Item = f64>, expected: &[f64], sca
 }
 
 /// The Euclidean norm.
+#[cfg(feature = "checkpoint")]
 pub(crate) fn norm(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
