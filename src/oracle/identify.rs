@@ -85,11 +85,12 @@ pub fn identify(case: &Case, after: &[Tensor]) -> Result<Identification, OracleE
         let at = match cache.iter().position(known) {
             Some(at) => at,
             None => {
-                cache.push((
-                    policy.partition.clone(),
-                    policy.statistic,
-                    measure(&suspect).ok()?,
-                ));
+                let mut found = measure(&suspect).ok()?;
+                // `none` has no threshold; whoever comes after it has.
+                for (component, _) in &mut found {
+                    component.threshold.get_or_insert(threshold.get());
+                }
+                cache.push((policy.partition.clone(), policy.statistic, found));
                 cache.len() - 1
             }
         };

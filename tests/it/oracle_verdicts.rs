@@ -155,3 +155,24 @@ fn what_is_not_promised_is_broken_somewhere() {
         assert!(broken, "{} of {policy} holds as {promise:?}", law.name());
     }
 }
+
+/// Below every threshold most policies do the same, and the answer is an honest tie; above it there is one.
+#[test]
+fn ties_are_ties() {
+    use cwgnc::oracle::identify;
+    for (text, alone) in [
+        ("component:1000@exact", false),
+        ("component:0.01@paddle-norm", true),
+    ] {
+        let case = Case::new(text.parse().expect(text), gradients(Format::F32, 71, 1.0));
+        let after = run(&case).expect("a result").after;
+        let found = identify(&case, &after).expect("an identification");
+        assert_eq!(
+            found.best()[0].policy,
+            case.policy,
+            "the case's own comes first among equals"
+        );
+        // Names without layers: modules and layers are the same components.
+        assert_eq!(found.tied == 1, alone, "{text}: {} tied", found.tied);
+    }
+}
