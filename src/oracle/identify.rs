@@ -61,6 +61,9 @@ impl Identification {
     }
 }
 
+/// Components with their exact norms.
+type Measured = Vec<(Component, Norm)>;
+
 /// Ranks conventions and partitions by how well they explain an output.
 ///
 /// Threshold, exceptions, edge rule and declared arithmetic are those of the case; its partition and its convention are
@@ -75,24 +78,23 @@ pub fn identify(case: &Case, after: &[Tensor]) -> Result<Identification, OracleE
         return Err(OracleError::Unsupported(why));
     };
     // Norms depend on the partition and the statistic alone, and are what costs.
-    let mut cache: Vec<(Partition, Statistic, Vec<(Component, Norm)>)> = Vec::new();
+    let mut cache: Vec<(Partition, Statistic, Measured)> = Vec::new();
     let mut suspect = case.clone();
     let mut trial = |policy: &ClipPolicy, look: Look| -> Option<Fit> {
         suspect.policy = policy.clone();
         let known = |(partition, statistic, _): &(Partition, Statistic, _)| {
             *partition == policy.partition && *statistic == policy.statistic
         };
-        let at = match cache.iter().position(known) {
-            Some(at) => at,
-            None => {
-                let mut found = measure(&suspect).ok()?;
-                // `none` has no threshold; whoever comes after it has.
-                for (component, _) in &mut found {
-                    component.threshold.get_or_insert(threshold.get());
-                }
-                cache.push((policy.partition.clone(), policy.statistic, found));
-                cache.len() - 1
+        let at = if let Some(at) = cache.iter().position(known) {
+            at
+        } else {
+            let mut found = measure(&suspect).ok()?;
+            // `none` has no threshold; whoever comes after it has.
+            for (component, _) in &mut found {
+                component.threshold.get_or_insert(threshold.get());
             }
+            cache.push((policy.partition.clone(), policy.statistic, found));
+            cache.len() - 1
         };
         // All suspects that read a threshold have the same one, so the components are the same.
         let mut expectation = assemble(&suspect, cache[at].2.clone()).ok()?;
