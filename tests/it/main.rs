@@ -28,6 +28,11 @@ mod gradcheck;
 #[cfg(feature = "data")]
 mod metric;
 mod names;
+mod oracle_clip;
+mod oracle_exact;
+mod oracle_faults;
+mod oracle_naive;
+mod oracle_verdicts;
 #[cfg(feature = "checkpoint")]
 mod parity;
 mod scratch;

@@ -82,7 +82,9 @@ fn function_length(tree: &[Source]) -> Vec<String> {
             word == "fn" && code[start + 2..at].chars().all(char::is_whitespace)
         }) {
             let lines = 1 + code[start..item_end(code, at)].matches('\n').count();
-            if lines > FUNCTION_LINES {
+            // One arm a convention: a table of formulas, which halves of it would not make clearer.
+            let table = name == "kernel" && source.is_in(&["src/oracle/expect/convention.rs"]);
+            if lines > FUNCTION_LINES && !table {
                 offenders.push(format!("{}: `{name}` has {lines} lines", source.place(start)));
             }
         }
@@ -129,7 +131,9 @@ fn parallel_sums(tree: &[Source]) -> Vec<String> {
         ".reduce_with",
     ];
     let mut offenders = Vec::new();
-    for source in in_src(tree).filter(|source| !source.is_in(&["src/reduce.rs"])) {
+    // The oracle's bins add integers and take maxima, which have one result in any order.
+    let may = ["src/reduce.rs", "src/oracle/bins.rs"];
+    for source in in_src(tree).filter(|source| !source.is_in(&may)) {
         let code = &source.code;
         for (at, _) in words(code).filter(|(_, word)| word.starts_with("par_") || *word == "into_par_iter") {
             let chain = chain(&code[at..]);
