@@ -165,18 +165,6 @@ impl TextEncoder {
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
     }
 
-    /// Writes [`TextEncoder::files`] into a folder, bytes unchanged.
-    ///
-    /// # Errors
-    /// [`DataError::CannotWrite`].
-    pub fn copy_to(&self, dir: &Path) -> Result<(), DataError> {
-        for (name, bytes) in self.files() {
-            let path = dir.join(name);
-            std::fs::write(&path, bytes).map_err(|error| DataError::CannotWrite { path, error })?;
-        }
-        Ok(())
-    }
-
     /// How many special tokens surround a text or a pair.
     fn special_tokens(&self, text_b: Option<&str>) -> usize {
         self.tokenizer

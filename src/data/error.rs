@@ -28,13 +28,6 @@ pub enum DataError {
         /// What was expected there, or empty.
         note: String,
     },
-    /// A file could not be written.
-    CannotWrite {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        error: io::Error,
-    },
     /// A file as a whole is not what it should be.
     File {
         /// The file or folder.
@@ -228,7 +221,7 @@ pub enum ScoreFault {
 impl std::error::Error for DataError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::CannotRead { error, .. } | Self::CannotWrite { error, .. } => Some(error),
+            Self::CannotRead { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -253,7 +246,6 @@ impl fmt::Display for DataError {
                     write!(f, "; {note}")
                 }
             }
-            Self::CannotWrite { path, error } => write!(f, "cannot write {}: {error}", path.display()),
             Self::File { path, fault } => write!(f, "{}: {fault}", path.display()),
             Self::Line { path, line, fault } => write!(f, "{} line {line}: {fault}", path.display()),
             Self::Length(fault) => fault.fmt(f),
