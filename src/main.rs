@@ -1,2 +1,7 @@
-//! The command `cwgnc`.
-fn main() {}
+//! The command `cwgnc`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cwgnc::cli::main()
+}

@@ -4,7 +4,7 @@
 //! * [`mix`] and [`key`], the finaliser of SplitMix64 (Steele, Lea, Flood, *Fast splittable pseudorandom number
 //!   generators*, OOPSLA 2014), hash a few integers to 64 random bits. Dropout asks for millions of bits a step; they
 //!   depend on (seed, step, site, sequence, position, element) alone, so threads, packing and resuming change nothing.
-//! * [`stream`], a ChaCha8 generator for each (seed, purpose), for initial weights and the order of the examples.
+//! * [`stream`], a `ChaCha8` generator for each (seed, purpose), for initial weights and the order of the examples.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};

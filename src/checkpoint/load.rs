@@ -164,11 +164,11 @@ impl<'a> Matching<'a> {
             to_initialise: Vec::new(),
             problems: Vec::new(),
         };
-        let new_labels = self.purpose == Purpose::FineTuning && self.one_other_label_count(wanted);
+        let labels_agree = self.labels_agree(wanted);
         for (name, shape) in wanted {
             match self.found.get(name).map(Vec::as_slice) {
                 None => self.lacks(&mut plan, wanted, name, shape),
-                Some([found]) => self.offers(&mut plan, name, shape, *found, new_labels),
+                Some([found]) => self.offers(&mut plan, name, shape, *found, labels_agree),
                 Some(several) => {
                     let sources = several.iter().map(|found| found.name.to_owned()).collect();
                     plan.refuse(name, ProblemKind::Twice { sources });
@@ -204,31 +204,22 @@ impl<'a> Matching<'a> {
         name: &'a str,
         shape: &[usize],
         found: Found<'a>,
-        new_labels: bool,
+        labels_agree: bool,
     ) {
         let entry = found.tensor.entry;
         if entry.shape != shape {
+            let is_other_task = labels_agree && self.differs_in_labels(name, shape, &entry.shape);
             let (expected, found) = (shape.to_vec(), entry.shape.clone());
-            if self.differs_in_labels(name, shape, &entry.shape) {
-                if new_labels {
-                    plan.to_initialise.push(name.to_owned());
-                } else {
-                    plan.refuse(name, ProblemKind::Labels { expected, found });
-                }
-            } else {
-                plan.refuse(name, ProblemKind::Shape { expected, found });
+            match (is_other_task, self.purpose) {
+                (true, Purpose::FineTuning) => plan.to_initialise.push(name.to_owned()),
+                (true, Purpose::Inference) => plan.refuse(name, ProblemKind::Labels { expected, found }),
+                (false, _) => plan.refuse(name, ProblemKind::Shape { expected, found }),
             }
         } else if element::is_readable(entry.dtype) {
             plan.sources.insert(name, found);
         } else {
-            let found = entry.dtype.to_string();
-            plan.refuse(
-                name,
-                ProblemKind::Dtype {
-                    expected: element::READABLE,
-                    found,
-                },
-            );
+            let (expected, found) = (element::READABLE, entry.dtype.to_string());
+            plan.refuse(name, ProblemKind::Dtype { expected, found });
         }
     }
 
@@ -261,22 +252,19 @@ impl<'a> Matching<'a> {
             && expected.first() != found.first()
     }
 
-    /// Whether the output layer's tensors in the file agree on a number of labels that is not the model's.
-    fn one_other_label_count(&self, wanted: &[(String, Vec<usize>)]) -> bool {
+    /// Whether the output layer's tensors in the file agree on the number of labels, if it is not the model's.
+    fn labels_agree(&self, wanted: &[(String, Vec<usize>)]) -> bool {
         let output = wanted
             .iter()
             .filter(|(name, _)| names::is_output_layer(self.family, name));
-        let counts: BTreeSet<Option<usize>> = output
+        let other_counts: BTreeSet<Option<usize>> = output
             .map(|(name, shape)| {
-                let [found] = self.found.get(name)?.as_slice() else {
-                    return None;
-                };
-                let found = &found.tensor.entry.shape;
+                let found = &self.found.get(name)?.first()?.tensor.entry.shape;
                 self.differs_in_labels(name, shape, found)
                     .then(|| found.first().copied())?
             })
             .collect();
-        counts.len() == 1 && !counts.contains(&None)
+        other_counts.len() <= 1
     }
 }
 

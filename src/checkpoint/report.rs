@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Names that a line of the short report shows before it only counts.
 const SHOWN: usize = 3;
 
-/// The account of one load; every tensor of the files and of the model is in exactly one of the lists.
+/// The account of one load: every tensor of the model is either taken or to be initialised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadReport {
     /// The files read.
@@ -17,7 +17,8 @@ pub struct LoadReport {
     pub renamed: Vec<(String, String)>,
     /// Tensors of the files that the model does not use, by the file's names, sorted.
     pub ignored: Vec<String>,
-    /// Tensors of the model that the files do not give, in walk order: the caller must initialise them.
+    /// Tensors of the model that the files lack, or have for another number of labels, in walk order: the caller must
+    /// initialise them.
     pub to_initialise: Vec<String>,
 }
 
@@ -54,12 +55,11 @@ impl fmt::Display for LoadReport {
         let mut dtypes: Vec<&str> = self.taken.iter().map(|tensor| tensor.dtype.as_str()).collect();
         dtypes.sort_unstable();
         dtypes.dedup();
-        write!(
-            f,
-            "loaded {} tensors ({values} values, {})",
-            self.taken.len(),
-            dtypes.join(" and ")
-        )?;
+        write!(f, "loaded {} tensors ({values} values", self.taken.len())?;
+        if !dtypes.is_empty() {
+            write!(f, ", {}", dtypes.join(" and "))?;
+        }
+        write!(f, ")")?;
         for file in &self.files {
             write!(
                 f,

@@ -62,6 +62,11 @@ impl Batch {
         &self.offsets[..self.sequences()]
     }
 
+    /// The entries for first tokens of a list with one entry for each token.
+    pub fn first_of(&self, keys: &[u64]) -> Vec<u64> {
+        self.first_tokens().iter().map(|&row| keys[row]).collect()
+    }
+
     /// The token ids of each sequence.
     pub fn ids_by_sequence(&self) -> impl Iterator<Item = &[u32]> {
         self.offsets.windows(2).map(|span| &self.ids[span[0]..span[1]])

@@ -58,6 +58,15 @@ pub enum Targets {
     Values(Array2<f64>),
 }
 
+/// What one sequence should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// The index of its class, from 0.
+    Class(usize),
+    /// A finite value.
+    Value(f64),
+}
+
 /// What [`SequenceClassifier::backward`] needs.
 #[derive(Debug)]
 pub struct ClassifierCache<T: Real> {
@@ -113,8 +122,7 @@ impl<T: Real> SequenceClassifier<T> {
     ) -> (Buffer<T>, ClassifierCache<T>) {
         let p = config.head_dropout_prob();
         let (output, encoder) = self.encoder.forward(config, batch, noise, tokens, pool);
-        let keys = batch.token_keys();
-        let row_keys: Vec<u64> = batch.first_tokens().iter().map(|&row| keys[row]).collect();
+        let row_keys = batch.first_of(encoder.keys());
         let (mut x, output) = match tokens {
             Tokens::First => (output, None),
             Tokens::All => (gather(&output, batch.first_tokens(), pool), Some(output)),
@@ -123,7 +131,7 @@ impl<T: Real> SequenceClassifier<T> {
             dropout::apply(&mut x, noise.mask(Site::HeadInput, p), &row_keys);
         }
         let mut t = self.head.dense.forward(x.view(), pool);
-        t.mapv_inplace(|u| u.tanh());
+        t.iter_mut().for_each(|t| *t = t.tanh());
         let mut dropped = pool.copy(t.view());
         dropout::apply(&mut dropped, noise.mask(Site::HeadOutput, p), &row_keys);
         let z = self.head.out.forward(dropped.view(), pool);

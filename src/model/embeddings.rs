@@ -140,10 +140,10 @@ impl<T> ParamTree<T> for Embeddings<T> {
     fn visit<'a>(&'a self, path: &mut Path, f: Visitor<'_, 'a, T>) {
         path.within("word_embeddings", |path| self.word_embeddings.visit(path, f));
         path.within("position_embeddings", |path| {
-            self.position_embeddings.visit(path, f)
+            self.position_embeddings.visit(path, f);
         });
         path.within("token_type_embeddings", |path| {
-            self.token_type_embeddings.visit(path, f)
+            self.token_type_embeddings.visit(path, f);
         });
         path.within("LayerNorm", |path| self.layer_norm.visit(path, f));
     }
@@ -151,10 +151,10 @@ impl<T> ParamTree<T> for Embeddings<T> {
     fn visit_mut<'a>(&'a mut self, path: &mut Path, f: VisitorMut<'_, 'a, T>) {
         path.within("word_embeddings", |path| self.word_embeddings.visit_mut(path, f));
         path.within("position_embeddings", |path| {
-            self.position_embeddings.visit_mut(path, f)
+            self.position_embeddings.visit_mut(path, f);
         });
         path.within("token_type_embeddings", |path| {
-            self.token_type_embeddings.visit_mut(path, f)
+            self.token_type_embeddings.visit_mut(path, f);
         });
         path.within("LayerNorm", |path| self.layer_norm.visit_mut(path, f));
     }

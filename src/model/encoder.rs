@@ -29,6 +29,11 @@ pub struct EncoderCache<T: Real> {
 }
 
 impl<T: Real> EncoderCache<T> {
+    /// The dropout key of each token.
+    pub fn keys(&self) -> &[u64] {
+        &self.keys
+    }
+
     /// The input of each layer, `[n, h]`: Hugging Face's `hidden_states` but for the last, which is the output.
     pub fn hidden_states(&self) -> impl Iterator<Item = ArrayView2<'_, T>> {
         self.layers.iter().map(LayerCache::input)

@@ -111,12 +111,7 @@ impl Context<'_> {
     fn row_keys(&self, tokens: Tokens) -> Vec<u64> {
         match tokens {
             Tokens::All => self.keys.to_vec(),
-            Tokens::First => self
-                .batch
-                .first_tokens()
-                .iter()
-                .map(|&row| self.keys[row])
-                .collect(),
+            Tokens::First => self.batch.first_of(self.keys),
         }
     }
 
@@ -299,10 +294,10 @@ impl<T> ParamTree<T> for EncoderLayer<T> {
         path.within("attention.self.key", |path| self.key.visit(path, f));
         path.within("attention.self.value", |path| self.value.visit(path, f));
         path.within("attention.output.dense", |path| {
-            self.attention_output.visit(path, f)
+            self.attention_output.visit(path, f);
         });
         path.within("attention.output.LayerNorm", |path| {
-            self.attention_norm.visit(path, f)
+            self.attention_norm.visit(path, f);
         });
         path.within("intermediate.dense", |path| self.intermediate.visit(path, f));
         path.within("output.dense", |path| self.output.visit(path, f));
@@ -314,10 +309,10 @@ impl<T> ParamTree<T> for EncoderLayer<T> {
         path.within("attention.self.key", |path| self.key.visit_mut(path, f));
         path.within("attention.self.value", |path| self.value.visit_mut(path, f));
         path.within("attention.output.dense", |path| {
-            self.attention_output.visit_mut(path, f)
+            self.attention_output.visit_mut(path, f);
         });
         path.within("attention.output.LayerNorm", |path| {
-            self.attention_norm.visit_mut(path, f)
+            self.attention_norm.visit_mut(path, f);
         });
         path.within("intermediate.dense", |path| self.intermediate.visit_mut(path, f));
         path.within("output.dense", |path| self.output.visit_mut(path, f));

@@ -13,7 +13,7 @@ pub mod layer;
 pub mod noise;
 
 pub use batch::Batch;
-pub use classifier::{SequenceClassifier, Targets};
+pub use classifier::{SequenceClassifier, Target, Targets};
 pub use config::{Activation, Family, ModelConfig, Problem};
 pub use layer::Tokens;
 pub use noise::Noise;

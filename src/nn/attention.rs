@@ -202,9 +202,13 @@ fn softmax_rows<T: Real>(x: &mut ArrayViewMut2<'_, T>, scale: T) {
         let max = row
             .iter()
             .fold(T::neg_infinity(), |max, &x| if x > max { x } else { max });
-        row.iter_mut().for_each(|x| *x = ((*x - max) * scale).exp());
+        for x in &mut *row {
+            *x = ((*x - max) * scale).exp();
+        }
         let total = reduce::sum(row);
-        row.iter_mut().for_each(|x| *x /= total);
+        for x in row {
+            *x /= total;
+        }
     }
 }
 

@@ -26,7 +26,7 @@ impl Mask {
     /// The mask that keeps everything.
     pub const OFF: Self = Self { key: 0, threshold: 0 };
 
-    /// The mask of one place in one step, dropping with probability `p` in `[0, 1)` (to within 2⁻³³).
+    /// The mask of one place in one step, dropping with probability `p` in `[0, 1)` (to within 2⁻³²).
     ///
     /// # Panics
     /// If `p` is not in `[0, 1)`.

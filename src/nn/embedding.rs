@@ -70,7 +70,7 @@ impl<T> ParamTree<T> for Embedding<T> {
 
     fn visit_mut<'a>(&'a mut self, path: &mut Path, f: VisitorMut<'_, 'a, T>) {
         path.within("weight", |path| {
-            f(path.as_str(), self.weight.view_mut().into_dyn())
+            f(path.as_str(), self.weight.view_mut().into_dyn());
         });
     }
 }

@@ -68,7 +68,9 @@ impl<T: Real> LayerNorm<T> {
             .zip(r.flat_mut());
         rows.with_min_len(ROWS_PER_TASK).for_each(|((x, y), r)| {
             let mean = reduce::sum(x) / size;
-            x.iter_mut().for_each(|x| *x -= mean);
+            for x in &mut *x {
+                *x -= mean;
+            }
             *r = T::one() / (reduce::dot(x, x) / size + eps).sqrt();
             for (((xhat, y), &weight), &bias) in x.iter_mut().zip(y).zip(weight).zip(bias) {
                 *xhat *= *r;
@@ -128,7 +130,7 @@ impl<T> ParamTree<T> for LayerNorm<T> {
 
     fn visit_mut<'a>(&'a mut self, path: &mut Path, f: VisitorMut<'_, 'a, T>) {
         path.within("weight", |path| {
-            f(path.as_str(), self.weight.view_mut().into_dyn())
+            f(path.as_str(), self.weight.view_mut().into_dyn());
         });
         path.within("bias", |path| f(path.as_str(), self.bias.view_mut().into_dyn()));
     }

@@ -1,5 +1,58 @@
-//! Training: [`step`], one optimiser step.
+//! Training: [`step`], one optimiser step; [`order`], which examples it takes; [`run`], all steps of a run with their
+//! seeds; [`predict`], the model's outputs for many sequences.
 
+pub mod order;
+pub mod predict;
+pub mod run;
 pub mod step;
 
+pub use order::Order;
+pub use predict::predict;
+pub use run::{Plan, Run, Seeds, StepRecord};
 pub use step::{Micro, NotFinite, StepReport, Trainer};
+
+use crate::model::{Batch, Target, Targets};
+use ndarray::Array2;
+
+/// A tokenised sequence with what the model should say about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sequence {
+    /// Token ids, special tokens included; not empty.
+    pub ids: Vec<u32>,
+    /// One token type for each id.
+    pub token_types: Vec<u32>,
+    /// The class index or the value.
+    pub target: Target,
+}
+
+/// The packed batch of the chosen sequences, numbered from `first_sequence` within the optimiser step.
+///
+/// # Panics
+/// If classes and values are mixed.
+pub fn pack(sequences: &[Sequence], chosen: &[usize], first_sequence: usize) -> Micro {
+    let chosen = || chosen.iter().map(|&i| &sequences[i]);
+    let batch = Batch::pack(
+        chosen().map(|s| (&s.ids[..], &s.token_types[..])),
+        first_sequence as u64,
+    );
+    let targets = match chosen().next().map(|s| s.target) {
+        Some(Target::Value(_)) => {
+            let values = chosen().map(|s| match s.target {
+                Target::Value(value) => value,
+                Target::Class(_) => panic!("classes and values mixed in one batch"),
+            });
+            Targets::Values(
+                Array2::from_shape_vec((batch.sequences(), 1), values.collect()).expect("one column"),
+            )
+        }
+        _ => Targets::Classes(
+            chosen()
+                .map(|s| match s.target {
+                    Target::Class(class) => class,
+                    Target::Value(_) => panic!("classes and values mixed in one batch"),
+                })
+                .collect(),
+        ),
+    };
+    Micro { batch, targets }
+}

@@ -144,14 +144,6 @@ impl<T: Real> Trainer<T> {
         &self.grad
     }
 
-    /// The logits of a batch without dropout, `[b, c]`, row after row.
-    pub fn logits(&self, batch: &Batch) -> Vec<f64> {
-        let (z, _) = self
-            .model
-            .forward(&self.config, batch, Noise::Off, Tokens::First, &self.pool);
-        z.iter().map(|z| z.widen()).collect()
-    }
-
     /// Clips the accumulated gradient; an error if the loss or the result is not finite.
     fn clip(&mut self, policy: &ClipPolicy, loss: f64) -> Result<ClipReport, NotFinite> {
         if !loss.is_finite() {

@@ -3,7 +3,7 @@
 //! A convention starts from a norm. Given the norm that the library computed, every element must have the library's
 //! bits; the norm itself is judged apart, because the order of its sum is no part of a convention.
 
-use crate::support::fixtures;
+use crate::scratch::fixtures;
 use cwgnc::clip::{Convention, ParamGrad, Scaling, clip};
 use cwgnc::real::Real;
 use ndarray::ArrayViewMut1;

@@ -1,12 +1,36 @@
 //! The integration tests, in one binary.
 
+#[cfg(feature = "checkpoint")]
+mod adamw;
+#[cfg(feature = "checkpoint")]
+mod checkpoint;
 mod clip_edges;
 #[cfg(feature = "checkpoint")]
 mod clip_fixtures;
 mod clip_laws;
 mod clip_stateful;
 mod clip_support;
+#[cfg(feature = "data")]
+mod data;
+#[cfg(feature = "data")]
+mod data_errors;
+#[cfg(feature = "data")]
+mod data_props;
+mod determinism;
+#[cfg(feature = "data")]
+mod encode;
+#[cfg(feature = "data")]
+mod encode_errors;
 mod gradcheck;
+#[cfg(feature = "data")]
+mod metric;
+mod names;
 #[cfg(feature = "checkpoint")]
 mod parity;
-mod support;
+mod scratch;
+#[cfg(feature = "data")]
+mod shared_data;
+#[cfg(feature = "checkpoint")]
+mod tensors;
+mod threads;
+mod tidy;

@@ -5,7 +5,8 @@
 //! setting that this test does not understand fails. Distances are tensor-wise and relative, `‖got − expected‖ /
 //! ‖expected‖`.
 
-use crate::support::{Tensor, distance, fixtures, norm, shared, tensors};
+use crate::scratch::{fixture, shared};
+use crate::tensors::{Tensor, distance, norm, tensors};
 use cwgnc::checkpoint::{self, Purpose};
 use cwgnc::clip::ClipPolicy;
 use cwgnc::model::{Batch, ModelConfig, Noise, Problem, SequenceClassifier, Targets, Tokens, classifier};
@@ -53,10 +54,10 @@ struct Case {
 
 /// The case folders: committed ones, and more where `CWGNC_PARITY` or the shared folder has them.
 fn cases() -> Vec<Case> {
-    let mut roots = vec![fixtures().join("parity")];
+    let mut roots = vec![fixture("parity")];
     roots.extend(match std::env::var_os("CWGNC_PARITY") {
         Some(folder) => Some(PathBuf::from(folder)),
-        None => shared("parity with the shared cases").map(|folder| folder.join("parity")),
+        None => shared("parity"),
     });
     let mut folders: Vec<PathBuf> = Vec::new();
     for root in roots {

@@ -1,28 +1,7 @@
-//! Shared by the tests: where fixtures lie, reading tensors, comparing them.
+//! Tensors of test cases: reading and comparing them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// The folder of the committed fixtures.
-pub(crate) fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
-}
-
-/// The folder with models and data that are not committed, if it is there; says loudly when it is not.
-pub(crate) fn shared(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("CWGNC_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!(
-        "SKIPPED {test}: no folder {} (set CWGNC_SHARED to where it is)",
-        folder.display()
-    );
-    None
-}
+use std::path::Path;
 
 /// A tensor of a test case: its shape and its elements as `f64`, row after row.
 #[derive(Clone, Debug)]
@@ -81,13 +60,4 @@ pub(crate) fn distance(got: impl IntoIterator<Item = f64>, expected: &[f64], sca
 /// The Euclidean norm.
 pub(crate) fn norm(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
-/// Runs `f` on a pool of `threads` threads.
-pub(crate) fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .expect("a thread pool")
-        .install(f)
 }

@@ -1,0 +1,356 @@
+//! The flags, with the names that users of Hugging Face's `run_glue.py` know.
+
+#![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
+
+use super::number::{at_least_one, below_one, not_negative, positive, ratio};
+use crate::clip::ClipPolicy;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Fine-tune BERT and RoBERTa on a CPU with component-wise gradient norm clipping (CWGNC).
+///
+/// A model is a Hugging Face folder (config.json, model.safetensors, tokenizer.json or vocab.txt). Results go to
+/// stdout, progress and messages to stderr. Exit code 0: done; 1: something failed; 2: the command line is wrong.
+#[derive(Debug, Parser)]
+#[command(name = "cwgnc", version, max_term_width = 110)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Finetune(Box<Finetune>),
+    Eval(Eval),
+    Predict(Predict),
+    Inspect(Inspect),
+}
+
+/// Fine-tune a model on a task and write the model and an honest record.
+///
+/// Writes to the output folder: the model (config.json, model.safetensors, tokenizer), all_results.json and
+/// eval_results.json as run_glue.py does, run.json (every setting, versions, hashes), and log.jsonl (loss, learning
+/// rate, and for each parameter the gradient norm before clipping, the scale, whether it was clipped, and the
+/// parameter's norm). The defaults are the CWGNC run of Yang and Ma (EMNLP 2022): batch 16, 3 epochs, 128 tokens,
+/// learning rate 2e-5 falling linearly without warm-up, no weight decay, AdamW with bias correction, and clipping of
+/// every parameter tensor by itself at 0.05.
+#[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(after_help = "Examples:
+  cwgnc finetune --model bert-tiny --task rte --data glue/RTE --learning-rate 1e-4
+  cwgnc finetune --model bert-tiny --task mrpc --data glue/MRPC --clip global:1 --output runs/mrpc-global
+  cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-column stars")]
+pub(super) struct Finetune {
+    #[command(flatten)]
+    pub(super) model: ModelArg,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    /// A file of your own to train on (.tsv, .csv, .jsonl) instead of --task and --data
+    #[arg(long, value_name = "FILE", requires = "validation_file", conflicts_with_all = ["task", "data"], help_heading = "Data")]
+    pub(super) train_file: Option<PathBuf>,
+    /// What the labels of --train-file are [default: regression if they are numbers with a fraction]
+    #[arg(long, value_name = "TYPE", help_heading = "Data")]
+    pub(super) problem_type: Option<ProblemType>,
+    /// Use only the first N training examples
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
+    pub(super) max_train_samples: Option<usize>,
+
+    /// The folder to write to [default: runs/TASK-MODEL-CLIP-seedSEED]
+    #[arg(
+        long,
+        visible_alias = "output-dir",
+        value_name = "DIR",
+        help_heading = "Output"
+    )]
+    pub(super) output: Option<PathBuf>,
+    /// Replace what is in the output folder
+    #[arg(long, visible_alias = "overwrite-output-dir", help_heading = "Output")]
+    pub(super) overwrite: bool,
+    /// Go on from the last checkpoint in the output folder; ends with the same bits as an undisturbed run
+    #[arg(long, conflicts_with = "overwrite", help_heading = "Output")]
+    pub(super) resume: bool,
+    /// Write a checkpoint every N steps as well as after each epoch
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Output")]
+    pub(super) save_steps: Option<usize>,
+    /// Keep the last N checkpoints
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, help_heading = "Output")]
+    pub(super) save_total_limit: usize,
+    /// Log every N-th step, the first and the last
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one, help_heading = "Output")]
+    pub(super) logging_steps: usize,
+    /// Evaluate every N steps as well as at the end
+    #[arg(long, visible_alias = "eval-steps", value_name = "N", value_parser = at_least_one, help_heading = "Output")]
+    pub(super) eval_every: Option<usize>,
+    /// Print the results as JSON
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+    /// No progress bar and no messages
+    #[arg(long, help_heading = "Output")]
+    pub(super) quiet: bool,
+
+    /// Clipping policy: none, global:C, or component:C (each named parameter by itself; CWGNC)
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = "component:0.05",
+        help_heading = "Training"
+    )]
+    pub(super) clip: ClipPolicy,
+    /// The highest learning rate
+    #[arg(long, value_name = "LR", default_value_t = 2e-5, value_parser = not_negative, help_heading = "Training")]
+    pub(super) learning_rate: f64,
+    /// Passes over the training set; may be a fraction
+    #[arg(long, visible_alias = "epochs", value_name = "N", default_value_t = 3.0, value_parser = not_negative, help_heading = "Training")]
+    pub(super) num_train_epochs: f64,
+    /// Stop after N optimiser steps, whatever the epochs say; 0 writes the freshly initialised model
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(super) max_steps: Option<usize>,
+    /// Examples that go through the model at once
+    #[arg(long, visible_alias = "batch-size", value_name = "N", default_value_t = 16, value_parser = at_least_one, help_heading = "Training")]
+    pub(super) per_device_train_batch_size: usize,
+    /// Such batches for each optimiser step; the gradient is that of the mean loss over all of them, clipped once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, help_heading = "Training")]
+    pub(super) gradient_accumulation_steps: usize,
+    /// The share of all steps over which the learning rate rises to its highest value
+    #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio, help_heading = "Training")]
+    pub(super) warmup_ratio: f64,
+    /// AdamW's decoupled weight decay, not applied to biases and LayerNorm
+    #[arg(long, value_name = "DECAY", default_value_t = 0.0, value_parser = not_negative, help_heading = "Training")]
+    pub(super) weight_decay: f64,
+    /// Which published AdamW
+    #[arg(long, value_enum, default_value_t = Optimizer::AdamwHf, help_heading = "Training")]
+    pub(super) optimizer: Optimizer,
+    /// AdamW's decay of the mean
+    #[arg(long, value_name = "BETA", default_value_t = 0.9, value_parser = below_one, help_heading = "Training")]
+    pub(super) adam_beta1: f64,
+    /// AdamW's decay of the mean square
+    #[arg(long, value_name = "BETA", default_value_t = 0.999, value_parser = below_one, help_heading = "Training")]
+    pub(super) adam_beta2: f64,
+    /// AdamW's epsilon
+    #[arg(long, value_name = "EPS", default_value_t = 1e-8, value_parser = positive, help_heading = "Training")]
+    pub(super) adam_epsilon: f64,
+    /// Every dropout probability of the model [default: as config.json says]
+    #[arg(long, value_name = "P", value_parser = below_one, help_heading = "Training")]
+    pub(super) dropout: Option<f64>,
+    /// The number type of the model
+    #[arg(long, value_enum, default_value_t = Dtype::F32, help_heading = "Training")]
+    pub(super) dtype: Dtype,
+
+    /// Fixes initialisation, order and dropout
+    #[arg(long, value_name = "SEED", default_value_t = 42, help_heading = "Chance")]
+    pub(super) seed: u64,
+    /// The seed of fresh weights alone [default: --seed]
+    #[arg(long, value_name = "SEED", help_heading = "Chance")]
+    pub(super) init_seed: Option<u64>,
+    /// The seed of the examples' order alone [default: --seed]
+    #[arg(long, value_name = "SEED", help_heading = "Chance")]
+    pub(super) data_seed: Option<u64>,
+    /// The seed of dropout alone [default: --seed]
+    #[arg(long, value_name = "SEED", help_heading = "Chance")]
+    pub(super) dropout_seed: Option<u64>,
+
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// Evaluate a fine-tuned model on a labelled file.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Eval {
+    #[command(flatten)]
+    pub(super) model: ModelArg,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    /// The number type to compute in
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    pub(super) dtype: Dtype,
+    /// Print the results as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No progress bar and no messages
+    #[arg(long)]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// Predict labels with their probabilities, for a text, a file or a task's dev set.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  cwgnc predict --model runs/rte --text \"It rains.\" --text-pair \"The weather is dry.\"
+  cwgnc predict --model runs/rte --file pairs.tsv --format table
+  cwgnc predict --model runs/rte --task rte --data glue/RTE > predictions.jsonl")]
+pub(super) struct Predict {
+    #[command(flatten)]
+    pub(super) model: ModelArg,
+    /// A text
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["file", "task", "data"], help_heading = "Data")]
+    pub(super) text: Option<String>,
+    /// The second text of a pair
+    #[arg(long, value_name = "TEXT", requires = "text", help_heading = "Data")]
+    pub(super) text_pair: Option<String>,
+    /// A file (.tsv, .csv, .jsonl) with text columns; labels are not needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "data"], help_heading = "Data")]
+    pub(super) file: Option<PathBuf>,
+    /// A GLUE task, for the dev set in --data
+    #[arg(
+        long,
+        visible_alias = "task-name",
+        value_name = "TASK",
+        requires = "data",
+        help_heading = "Data"
+    )]
+    pub(super) task: Option<String>,
+    /// The task's folder
+    #[arg(long, value_name = "DIR", requires = "task", help_heading = "Data")]
+    pub(super) data: Option<PathBuf>,
+    /// The column with the text [default: sentence1, or the first that is not the label]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(super) text_column: Option<String>,
+    /// The column with the second text of a pair
+    #[arg(long, value_name = "NAME", requires = "text_column", help_heading = "Data")]
+    pub(super) text_pair_column: Option<String>,
+    /// The column with the label, which is left out of the texts
+    #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
+    pub(super) label_column: String,
+    /// Cut texts to this many tokens [default: 128, or as many as the model can take]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    pub(super) max_seq_length: Option<usize>,
+    /// JSON lines, or a table to look at
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    pub(super) format: Format,
+    /// Write to this file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// The number type to compute in
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    pub(super) dtype: Dtype,
+    /// No progress bar and no messages
+    #[arg(long)]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// Show a model folder: its shape, its components with their sizes and norms, and what a fine-tuning would initialise.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Inspect {
+    /// The model folder
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ModelArg {
+    /// The model folder
+    #[arg(
+        long = "model",
+        visible_alias = "model-name-or-path",
+        value_name = "DIR",
+        help_heading = "Data"
+    )]
+    pub(super) dir: PathBuf,
+}
+
+/// Labelled data: a GLUE task with its folder, or a file.
+#[derive(Debug, ClapArgs)]
+pub(super) struct DataArgs {
+    /// cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte or wnli
+    #[arg(
+        long,
+        visible_alias = "task-name",
+        value_name = "TASK",
+        requires = "data",
+        help_heading = "Data"
+    )]
+    pub(super) task: Option<String>,
+    /// The task's folder, in GLUE's layout (train.tsv, dev.tsv)
+    #[arg(long, value_name = "DIR", requires = "task", help_heading = "Data")]
+    pub(super) data: Option<PathBuf>,
+    /// A file of your own to evaluate on (.tsv, .csv, .jsonl)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "data"], help_heading = "Data")]
+    pub(super) validation_file: Option<PathBuf>,
+    /// The column with the text [default: sentence1, or the first that is not the label]
+    #[arg(long, value_name = "NAME", conflicts_with = "task", help_heading = "Data")]
+    pub(super) text_column: Option<String>,
+    /// The column with the second text of a pair [default: sentence2, or the next that is not the label]
+    #[arg(long, value_name = "NAME", requires = "text_column", help_heading = "Data")]
+    pub(super) text_pair_column: Option<String>,
+    /// The column with the label
+    #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
+    pub(super) label_column: String,
+    /// Cut texts to this many tokens [default: 128, or as many as the model can take]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    pub(super) max_seq_length: Option<usize>,
+    /// Use only the first N examples to evaluate on
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
+    pub(super) max_eval_samples: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RunArgs {
+    /// Examples that go through the model at once where nothing is learned
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one, help_heading = "Machine")]
+    pub(super) per_device_eval_batch_size: usize,
+    /// Threads [default: RAYON_NUM_THREADS, or one for each core]; no number changes with it
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
+    pub(super) threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Dtype {
+    /// 32-bit floats
+    F32,
+    /// 64-bit floats
+    F64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "they are the names of the flag's values"
+)]
+pub(super) enum Optimizer {
+    /// transformers 4.12's AdamW with bias correction (the paper's runs)
+    AdamwHf,
+    /// The same without bias correction (Devlin et al. 2019)
+    AdamwHfUncorrected,
+    /// torch.optim.AdamW
+    AdamwTorch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProblemType {
+    /// Cross-entropy over classes
+    Classification,
+    /// Mean squared error of a number
+    Regression,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// One JSON object a line
+    Jsonl,
+    /// Aligned columns
+    Table,
+}
+
+/// The name by which a flag's value is known.
+pub(super) fn name(value: &impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,46 @@
+//! `cwgnc eval`: a fine-tuned model and a labelled file.
+
+use super::args::{Dtype, Eval};
+use super::corpus::{Corpus, max_tokens};
+use super::output::eval_results;
+use super::progress::Progress;
+use super::score::scores;
+use super::{Error, print, start_threads};
+use crate::checkpoint::{self, Purpose};
+use crate::data::TextEncoder;
+use crate::model::SequenceClassifier;
+use crate::real::Real;
+use serde_json::Value;
+
+/// Runs the command.
+pub(super) fn command(args: &Eval) -> Result<(), Error> {
+    start_threads(args.run.threads)?;
+    match args.dtype {
+        Dtype::F32 => run::<f32>(args),
+        Dtype::F64 => run::<f64>(args),
+    }
+}
+
+fn run<T: Real>(args: &Eval) -> Result<(), Error> {
+    let mut progress = Progress::new(args.quiet);
+    let config = checkpoint::read_config(&args.model.dir)?.config;
+    let corpus = Corpus::for_evaluation(&args.data, &config)?;
+    let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
+    let mut dev = Vec::new();
+    for source in &corpus.dev {
+        dev.push(source.encode(&encoder, max_tokens(args.data.max_seq_length, &config))?);
+    }
+    let mut model = SequenceClassifier::<T>::zeros(&config);
+    checkpoint::load_into(&args.model.dir, &config, Purpose::Inference, &mut model)?;
+    let batch = args.run.per_device_eval_batch_size;
+    let scores = scores(&config, &model, &corpus, &dev, batch, &mut progress)?;
+    progress.wipe();
+    if args.json {
+        let results = eval_results(&scores, None);
+        return print(&format!("{:#}", Value::Object(results)));
+    }
+    for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
+        print(&format!("{name} = {value:.4}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! `log.jsonl`: what each logged step measured, under names that cannot be confused.
+//!
+//! A line holds no clock time, so that a resumed run writes the same bytes as an undisturbed one.
+
+use super::Error;
+use super::score::Scores;
+
+use crate::checkpoint::{self, CheckpointError};
+use crate::clip::Clipped;
+use crate::train::StepRecord;
+use serde_json::{Map, Value, json};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The log of a run, open for appending.
+#[derive(Debug)]
+pub(super) struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+impl Log {
+    /// Opens the log, keeping the lines of the first `steps` steps.
+    ///
+    /// Lines behind them, and a last line that was torn when the process died, are cut off.
+    pub(super) fn open(path: &Path, steps: usize) -> Result<Self, Error> {
+        let kept = if path.exists() {
+            let bytes = checkpoint::read(path)?;
+            let lines = bytes.split_inclusive(|&b| b == b'\n');
+            lines
+                .take_while(|line| line.ends_with(b"\n") && step(line).is_some_and(|s| s <= steps))
+                .flatten()
+                .copied()
+                .collect()
+        } else {
+            Vec::new()
+        };
+        checkpoint::write_atomic(path, |out| out.write_all(&kept))?;
+        let file = OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map_err(|source| write_error(path, source))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Appends one line.
+    pub(super) fn write(&mut self, line: &Value) -> Result<(), Error> {
+        let written = self.file.write_all(format!("{line}\n").as_bytes());
+        written.map_err(|source| write_error(&self.path, source))
+    }
+
+    /// Waits until the lines are on the disk.
+    pub(super) fn sync(&mut self) -> Result<(), Error> {
+        self.file
+            .sync_data()
+            .map_err(|source| write_error(&self.path, source))
+    }
+}
+
+fn write_error(path: &Path, source: std::io::Error) -> Error {
+    CheckpointError::Write {
+        path: path.to_owned(),
+        source,
+    }
+    .into()
+}
+
+/// The step of a line.
+fn step(line: &[u8]) -> Option<usize> {
+    let line: Value = serde_json::from_slice(line).ok()?;
+    line.get("step")?.as_u64().map(|step| step as usize)
+}
+
+/// The line of a step; `parameter_norms` were measured before the step.
+pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
+    let clip = &record.report.clip;
+    let components: Vec<Value> = clip
+        .by_parameter()
+        .zip(parameter_norms)
+        .map(|((parameter, component), norm)| {
+            json!({
+                "name": parameter.name,
+                "elements": parameter.elements,
+                "grad_norm_before": parameter.norm_before,
+                "scale": component.scale,
+                "clipped": component.clipped == Clipped::Yes,
+                "parameter_norm": norm,
+            })
+        })
+        .collect();
+    json!({
+        "step": record.step,
+        "epoch": record.epoch,
+        "loss": record.report.loss,
+        "learning_rate": record.learning_rate,
+        "grad_norm_before_clipping": clip.global_norm_before(),
+        "grad_norm_after_clipping": clip.global_norm_after(),
+        "clipped_elements": clip.clipped_elements(),
+        "clipped_components": clip.components.iter().filter(|c| c.clipped == Clipped::Yes).count(),
+        "components": components,
+        "examples": record.examples,
+    })
+}
+
+/// The line of an evaluation after a step.
+pub(super) fn eval_line(step: usize, epoch: f64, scores: &[Scores]) -> Value {
+    let mut line = Map::new();
+    line.insert("step".to_owned(), step.into());
+    line.insert("epoch".to_owned(), epoch.into());
+    for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
+        line.insert(name.clone(), (*value).into());
+    }
+    Value::Object(line)
+}

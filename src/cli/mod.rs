@@ -1,0 +1,133 @@
+//! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
+//! training.
+//!
+//! One file a command ([`finetune`], [`evaluate`], [`predict`], [`inspect`]), and what they share: [`args`] (the flags),
+//! [`number`] (their numbers), [`corpus`] (from flags to tokenised sequences), [`plan`] (from flags to a run),
+//! [`record`] (`run.json`), [`score`] (outputs to metrics), [`output`] (files of a run), [`resume`] (checkpoints of a
+//! run), [`progress`] (the line on the terminal).
+
+mod args;
+mod corpus;
+mod evaluate;
+mod finetune;
+mod inspect;
+mod log;
+mod number;
+mod output;
+mod plan;
+mod predict;
+mod progress;
+mod record;
+mod resume;
+mod score;
+mod settings;
+
+use crate::checkpoint::CheckpointError;
+use crate::data::DataError;
+use clap::Parser;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs the program and reports its error, if any, on stderr.
+pub fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let result = match args.command {
+        args::Command::Finetune(args) => finetune::command(&args),
+        args::Command::Eval(args) => evaluate::command(&args),
+        args::Command::Predict(args) => predict::command(&args),
+        args::Command::Inspect(args) => inspect::command(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // `cwgnc predict … | head`: the reader has gone, and that is no failure.
+        Err(Error::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::say(&format!("error: {error}"));
+            ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+/// Why a command stopped. Usage errors exit with 2, all others with 1.
+#[derive(Debug)]
+enum Error {
+    /// The flags do not make sense together.
+    Usage(String),
+    /// A model folder.
+    Checkpoint(CheckpointError),
+    /// Data or tokenizer.
+    Data(DataError),
+    /// A folder could not be made, listed or removed.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Training stopped; the text says at which step and where the last good state lies.
+    Training(String),
+    /// A run folder that cannot be resumed.
+    Resume(String),
+    /// The results could not be printed.
+    Print(std::io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Training(text) | Self::Resume(text) => f.write_str(text),
+            Self::Checkpoint(error) => error.fmt(f),
+            Self::Data(error) => error.fmt(f),
+            Self::Folder { path, source } => write!(f, "cannot use folder {}: {source}", path.display()),
+            Self::Print(error) => write!(f, "cannot print the results: {error}"),
+        }
+    }
+}
+
+impl From<CheckpointError> for Error {
+    fn from(error: CheckpointError) -> Self {
+        Self::Checkpoint(error)
+    }
+}
+
+impl From<DataError> for Error {
+    fn from(error: DataError) -> Self {
+        Self::Data(error)
+    }
+}
+
+/// Prints one line of results on stdout. (`println!` would panic where the reader of a pipe has gone.)
+fn print(text: &str) -> Result<(), Error> {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{text}").map_err(Error::Print)
+}
+
+/// Starts the one thread pool: `--threads`, else `RAYON_NUM_THREADS`, else one thread for each core.
+fn start_threads(threads: Option<usize>) -> Result<usize, Error> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
+    builder
+        .build_global()
+        .map_err(|error| Error::Usage(format!("cannot start the threads: {error}")))?;
+    Ok(rayon::current_num_threads())
+}
+
+/// Rows as lines of aligned columns, two blanks between them.
+fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,190 @@
+//! The output folder of a run: who may write into it, and its JSON files.
+
+use super::Error;
+use super::args::Finetune;
+use super::score::Scores;
+use crate::checkpoint;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The settings, versions and hashes of a run.
+pub(super) const RUN: &str = "run.json";
+/// One JSON object for each logged step and each evaluation.
+pub(super) const LOG: &str = "log.jsonl";
+
+/// What a run writes beside its checkpoints and the model.
+const RESULTS: [&str; 6] = [
+    RUN,
+    LOG,
+    "train_results.json",
+    "eval_results.json",
+    "all_results.json",
+    "model.safetensors",
+];
+
+/// The output folder's path: as given, or named after what makes the run.
+pub(super) fn folder(args: &Finetune) -> PathBuf {
+    args.output.clone().unwrap_or_else(|| {
+        let stem = |path: &Path| {
+            path.file_stem()
+                .map_or("data".to_owned(), |name| name.to_string_lossy().into_owned())
+        };
+        let model = args
+            .model
+            .dir
+            .canonicalize()
+            .unwrap_or_else(|_| args.model.dir.clone());
+        let model = model
+            .file_name()
+            .map_or("model".to_owned(), |name| name.to_string_lossy().into_owned());
+        let task = match (&args.data.task, &args.train_file) {
+            (Some(task), _) => task.to_lowercase(),
+            (None, Some(file)) => stem(file),
+            (None, None) => "data".to_owned(),
+        };
+        let clip = args.clip.to_string().replace(':', "-");
+        Path::new("runs").join(format!("{task}-{model}-{clip}-seed{}", args.seed))
+    })
+}
+
+/// Makes the folder, or checks that what is in it may be replaced or resumed.
+pub(super) fn prepare(dir: &Path, args: &Finetune) -> Result<(), Error> {
+    fs::create_dir_all(dir).map_err(|source| Error::Folder {
+        path: dir.to_owned(),
+        source,
+    })?;
+    let entries = entries(dir)?;
+    if entries.is_empty() || args.resume {
+        return Ok(());
+    }
+    if !args.overwrite {
+        return Err(Error::Usage(format!(
+            "output folder {} is not empty; --overwrite replaces the run in it, --resume goes on with it",
+            dir.display()
+        )));
+    }
+    // Only what a run writes is removed: the folder may be the wrong one.
+    for path in entries {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let removed = if path.is_dir() && name.starts_with("checkpoint-") {
+            fs::remove_dir_all(&path)
+        } else if RESULTS.contains(&name.as_str()) {
+            fs::remove_file(&path)
+        } else {
+            Ok(())
+        };
+        removed.map_err(|source| Error::Folder { path, source })?;
+    }
+    Ok(())
+}
+
+/// The paths in a folder, sorted.
+pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let fail = |source| Error::Folder {
+        path: dir.to_owned(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        paths.push(entry.map_err(fail)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Writes a JSON object.
+pub(super) fn write_json(path: &Path, object: &Map<String, Value>) -> Result<(), Error> {
+    let text = format!("{:#}\n", Value::Object(object.clone()));
+    Ok(checkpoint::write_atomic(path, |out| {
+        out.write_all(text.as_bytes())
+    })?)
+}
+
+/// The measurements of the training of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TrainingTotals {
+    /// Steps taken by this process.
+    pub(super) steps: usize,
+    /// Tokens that went through the model in this process.
+    pub(super) tokens: usize,
+    /// Examples that went through the model in this process.
+    pub(super) samples: usize,
+    /// Wall time of this process' steps.
+    pub(super) seconds: f64,
+    /// The sum of the losses of all steps of the run, also those before a resume.
+    pub(super) loss_sum: f64,
+    /// All steps of the run.
+    pub(super) all_steps: usize,
+}
+
+/// The contents of `train_results.json`.
+pub(super) fn train_results(totals: &TrainingTotals, samples: usize, epoch: f64) -> Map<String, Value> {
+    let per_second = |count: usize| {
+        if totals.seconds > 0.0 {
+            count as f64 / totals.seconds
+        } else {
+            0.0
+        }
+    };
+    let loss = (totals.all_steps > 0).then(|| totals.loss_sum / totals.all_steps as f64);
+    sorted(json!({
+        "epoch": epoch,
+        "train_loss": loss,
+        "train_runtime": totals.seconds,
+        "train_samples": samples,
+        "train_samples_per_second": per_second(totals.samples),
+        "train_steps_per_second": per_second(totals.steps),
+        "train_tokens_per_second": per_second(totals.tokens),
+    }))
+}
+
+/// The contents of `eval_results.json`; a metric that is not defined is `null`.
+pub(super) fn eval_results(scores: &[Scores], epoch: Option<f64>) -> Map<String, Value> {
+    let mut results = Map::new();
+    if let Some(epoch) = epoch {
+        results.insert("epoch".to_owned(), epoch.into());
+    }
+    for Scores {
+        values,
+        samples,
+        batches,
+        seconds,
+        suffix,
+    } in scores
+    {
+        for (name, value) in values {
+            results.insert(name.clone(), (*value).into());
+        }
+        let mut measured = |name: &str, value: Value| results.insert(format!("eval_{name}{suffix}"), value);
+        measured("samples", (*samples).into());
+        measured("runtime", (*seconds).into());
+        measured("samples_per_second", (*samples as f64 / seconds).into());
+        measured("steps_per_second", (*batches as f64 / seconds).into());
+    }
+    sorted(Value::Object(results))
+}
+
+/// An object with its keys in order.
+fn sorted(object: Value) -> Map<String, Value> {
+    let Value::Object(map) = object else {
+        return Map::new();
+    };
+    let mut pairs: Vec<(String, Value)> = map.into_iter().collect();
+    pairs.sort_by(|a, b| a.0.cmp(&b.0));
+    pairs.into_iter().collect()
+}
+
+/// Both results in one object.
+pub(super) fn merged(a: &Map<String, Value>, b: &Map<String, Value>) -> Map<String, Value> {
+    sorted(Value::Object(
+        a.iter()
+            .chain(b)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    ))
+}

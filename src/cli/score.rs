@@ -1,0 +1,109 @@
+//! From a model's outputs to a loss, predictions and metrics.
+
+use super::Error;
+use super::corpus::Corpus;
+use super::progress::Progress;
+use crate::data::{Metric, Predictions, evaluate};
+use crate::model::{ModelConfig, Problem, SequenceClassifier, Target, Targets, classifier};
+use crate::pool::Pool;
+use crate::real::Real;
+use crate::train::{Sequence, predict};
+use ndarray::Array2;
+use std::time::Instant;
+
+/// An evaluation of one file.
+#[derive(Clone, Debug)]
+pub(super) struct Scores {
+    /// `eval_loss` and the metrics, by their names in `eval_results.json`, in that order.
+    pub(super) values: Vec<(String, f64)>,
+    /// Examples.
+    pub(super) samples: usize,
+    /// Batches.
+    pub(super) batches: usize,
+    /// Wall time.
+    pub(super) seconds: f64,
+    /// Appended to every name.
+    pub(super) suffix: &'static str,
+}
+
+/// Evaluates a model on each dev set.
+pub(super) fn scores<T: Real>(
+    config: &ModelConfig,
+    model: &SequenceClassifier<T>,
+    corpus: &Corpus,
+    dev: &[Vec<Sequence>],
+    batch_size: usize,
+    progress: &mut Progress,
+) -> Result<Vec<Scores>, Error> {
+    let mut all = Vec::new();
+    for (source, sequences) in corpus.dev.iter().zip(dev) {
+        let start = Instant::now();
+        let inputs: Vec<_> = sequences
+            .iter()
+            .map(|s| (&s.ids[..], &s.token_types[..]))
+            .collect();
+        let logits = predict(config, model, &inputs, batch_size, |done| {
+            progress.count("evaluating", done, inputs.len());
+        });
+        let targets: Vec<Target> = sequences.iter().map(|s| s.target).collect();
+        all.push(Scores {
+            values: values(config, corpus.metrics, &logits, &targets, source.suffix)?,
+            samples: sequences.len(),
+            batches: sequences.len().div_ceil(batch_size),
+            seconds: start.elapsed().as_secs_f64(),
+            suffix: source.suffix,
+        });
+    }
+    Ok(all)
+}
+
+fn values(
+    config: &ModelConfig,
+    metrics: &[Metric],
+    logits: &[Vec<f64>],
+    targets: &[Target],
+    suffix: &str,
+) -> Result<Vec<(String, f64)>, Error> {
+    let named = |name: &str| format!("eval_{name}{suffix}");
+    let mut values = vec![(named("loss"), mean_loss(logits, targets))];
+    let scores = evaluate(metrics, &predictions(config, logits), targets)?;
+    values.extend(scores.into_iter().map(|(name, value)| (named(name), value)));
+    Ok(values)
+}
+
+/// The class with the largest logit (the first of equals), or the value.
+pub(super) fn predictions(config: &ModelConfig, logits: &[Vec<f64>]) -> Predictions {
+    match config.problem {
+        Problem::Regression => Predictions::Values(logits.iter().map(|z| z[0]).collect()),
+        Problem::Classification => Predictions::Classes(logits.iter().map(|z| largest(z)).collect()),
+    }
+}
+
+/// The index of the largest number, the first of equals.
+pub(super) fn largest(z: &[f64]) -> usize {
+    (1..z.len()).fold(0, |best, i| if z[i] > z[best] { i } else { best })
+}
+
+fn mean_loss(logits: &[Vec<f64>], targets: &[Target]) -> f64 {
+    let (rows, columns) = (logits.len(), logits[0].len());
+    let z =
+        Array2::from_shape_vec((rows, columns), logits.concat()).expect("one row of logits for each example");
+    let classes: Option<Vec<usize>> = targets
+        .iter()
+        .map(|target| match target {
+            Target::Class(class) => Some(*class),
+            Target::Value(_) => None,
+        })
+        .collect();
+    let targets = classes.map_or_else(
+        || {
+            let values = targets.iter().map(|target| match target {
+                Target::Value(value) => *value,
+                Target::Class(class) => *class as f64,
+            });
+            Targets::Values(Array2::from_shape_vec((rows, 1), values.collect()).expect("one column"))
+        },
+        Targets::Classes,
+    );
+    classifier::loss(z.view(), &targets, rows, &Pool::new()).0
+}

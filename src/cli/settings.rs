@@ -1,0 +1,108 @@
+//! The settings of a run as a record: what `run.json` says, and what a resumed run must repeat.
+
+use super::args::{Finetune, name};
+use super::corpus::max_tokens;
+use crate::model::ModelConfig;
+use serde_json::{Map, Value, json};
+
+/// Every flag that a number of the run depends on, by its name with underscores.
+pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize) -> Map<String, Value> {
+    let text = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let settings = json!({
+        "model": args.model.dir.display().to_string(),
+        "task": args.data.task,
+        "data": text(&args.data.data),
+        "train_file": text(&args.train_file),
+        "validation_file": text(&args.data.validation_file),
+        "text_column": args.data.text_column,
+        "text_pair_column": args.data.text_pair_column,
+        "label_column": args.data.label_column,
+        "problem_type": args.problem_type.as_ref().map(name),
+        "max_seq_length": max_tokens(args.data.max_seq_length, config),
+        "max_train_samples": args.max_train_samples,
+        "max_eval_samples": args.data.max_eval_samples,
+        "clip": args.clip.to_string(),
+        "learning_rate": args.learning_rate,
+        "lr_scheduler_type": "linear",
+        "num_train_epochs": args.num_train_epochs,
+        "max_steps": args.max_steps,
+        "total_steps": total_steps,
+        "per_device_train_batch_size": args.per_device_train_batch_size,
+        "gradient_accumulation_steps": args.gradient_accumulation_steps,
+        "warmup_ratio": args.warmup_ratio,
+        "weight_decay": args.weight_decay,
+        "optimizer": name(&args.optimizer),
+        "adam_beta1": args.adam_beta1,
+        "adam_beta2": args.adam_beta2,
+        "adam_epsilon": args.adam_epsilon,
+        "hidden_dropout_prob": config.hidden_dropout_prob,
+        "attention_probs_dropout_prob": config.attention_probs_dropout_prob,
+        "classifier_dropout": config.head_dropout_prob(),
+        "dtype": name(&args.dtype),
+        "seed": args.seed,
+        "init_seed": args.init_seed.unwrap_or(args.seed),
+        "data_seed": args.data_seed.unwrap_or(args.seed),
+        "dropout_seed": args.dropout_seed.unwrap_or(args.seed),
+        "logging_steps": args.logging_steps,
+        "eval_every": args.eval_every,
+    });
+    match settings {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Where two records of settings differ: `learning_rate: was 0.0001, now 0.00002`.
+pub(super) fn differences(was: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
+    let mut keys: Vec<&String> = was
+        .keys()
+        .chain(now.keys().filter(|key| !was.contains_key(*key)))
+        .collect();
+    keys.retain(|key| was.get(*key) != now.get(*key));
+    let shown =
+        |map: &Map<String, Value>, key: &String| map.get(key).map_or("absent".to_owned(), Value::to_string);
+    keys.into_iter()
+        .map(|key| format!("{key}: was {}, now {}", shown(was, key), shown(now, key)))
+        .collect()
+}
+
+/// What the processor offers that `matrixmultiply` chooses its kernel by: bits are promised for one kernel.
+pub(super) fn cpu_features() -> Vec<&'static str> {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        let known = [
+            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+            ("fma", std::arch::is_x86_feature_detected!("fma")),
+            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+            ("avx", std::arch::is_x86_feature_detected!("avx")),
+        ];
+        known
+            .into_iter()
+            .filter(|(_, there)| *there)
+            .map(|(name, _)| name)
+            .collect()
+    }
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_name_the_setting() {
+        let map = |value: Value| value.as_object().cloned().unwrap_or_default();
+        let was = map(json!({"a": 1, "b": 2.5, "c": null}));
+        let now = map(json!({"a": 1, "b": 3.5, "d": "x"}));
+        assert_eq!(
+            differences(&was, &now),
+            [
+                "b: was 2.5, now 3.5",
+                "c: was null, now absent",
+                "d: was absent, now \"x\""
+            ]
+        );
+        assert!(differences(&was, &was).is_empty());
+    }
+}

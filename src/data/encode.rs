@@ -1,0 +1,228 @@
+//! From text to token ids, as Hugging Face's fast tokenizers do it.
+//!
+//! BERT: `[CLS] a [SEP]` and `[CLS] a [SEP] b [SEP]`, token types 0 up to the first `[SEP]` and 1 after it. `RoBERTa`:
+//! `<s> a </s>` and `<s> a </s></s> b </s>`, token types all 0. Nothing is padded: a batch is its real tokens.
+//!
+//! A text too long is cut by the rule `longest_first`. With room for `m` tokens beside the special ones, a single text
+//! keeps `m`. Of a pair of lengths `n₁ ≤ n₂` (whichever comes first) the longer gives way alone as far as it can: it
+//! keeps `max(n₁, m − n₁)`, and if that is still too much the shorter position keeps `⌊m/2⌋` and the other `⌈m/2⌉`.
+//! Tokens go from the end, or from the beginning if the folder's tokenizer says `truncation_side: left`.
+
+use std::fmt;
+use std::path::Path;
+
+use rayon::prelude::*;
+use tokenizers::utils::truncation::truncate_encodings;
+use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
+
+use crate::model::{Family, ModelConfig};
+
+use super::error::{DataError, FileFault, LengthFault};
+use super::read::Example;
+use super::tokenizer;
+
+/// The tokens of one example, special ones included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// Rows of the word embedding.
+    pub ids: Vec<u32>,
+    /// Rows of the token-type embedding, one a token.
+    pub token_types: Vec<u32>,
+}
+
+/// A model's tokenizer, checked against the model.
+#[derive(Clone)]
+pub struct TextEncoder {
+    tokenizer: Tokenizer,
+    side: TruncationDirection,
+    files: Vec<(String, Vec<u8>)>,
+    family: Family,
+    /// The most tokens a sequence may have.
+    limit: usize,
+    /// Rows of the position, the token-type and the word embedding.
+    positions: usize,
+    types: usize,
+    words: usize,
+}
+
+impl TextEncoder {
+    /// Loads `tokenizer.json`, or for BERT `vocab.txt` with `tokenizer_config.json`, from a model folder.
+    ///
+    /// The truncation and padding that a `tokenizer.json` asks for are ignored (the side of the truncation excepted):
+    /// the length is the caller's business, and padding nobody's.
+    ///
+    /// # Errors
+    /// [`DataError`] that names the file: none there, unreadable, not a tokenizer, no special tokens around the text,
+    /// a token that BERT needs missing or listed twice, or token ids beyond the word embedding of `config`.
+    pub fn from_folder(dir: &Path, config: &ModelConfig) -> Result<Self, DataError> {
+        let loaded = tokenizer::load(dir, config.family)?;
+        let encoder = Self {
+            tokenizer: loaded.tokenizer,
+            side: loaded.side,
+            files: loaded.files,
+            family: config.family,
+            limit: config.max_tokens(),
+            positions: config.max_position_embeddings,
+            types: config.type_vocab_size,
+            words: config.vocab_size,
+        };
+        encoder.check_vocabulary(dir)?;
+        Ok(encoder)
+    }
+
+    /// Every id that an encoding can hold has a row, and an encoding begins with a special token.
+    fn check_vocabulary(&self, dir: &Path) -> Result<(), DataError> {
+        let path = dir.join(self.files.first().map_or("tokenizer.json", |(name, _)| name));
+        let fault = |fault| DataError::File {
+            path: path.clone(),
+            fault,
+        };
+        // The post-processor writes ids of its own, so the vocabulary alone does not tell.
+        let frame = self.join("", Some(""), usize::MAX)?;
+        let vocabulary = self.tokenizer.get_vocab(true);
+        let largest = vocabulary.values().chain(&frame.ids).copied().max().unwrap_or(0);
+        if largest as usize >= self.words {
+            return Err(fault(FileFault::TooManyTokens {
+                largest,
+                rows: self.words,
+            }));
+        }
+        if self.special_tokens(None) == 0 {
+            return Err(fault(FileFault::Tokenizer {
+                reason: "it puts no special token before a text, and the classifier reads the first token"
+                    .to_owned(),
+            }));
+        }
+        Ok(())
+    }
+
+    /// Refuses a length that the model's positions cannot hold.
+    ///
+    /// # Errors
+    /// [`DataError::Length`] naming `--max-seq-length`, the number and the position table.
+    pub fn check_max_tokens(&self, max_tokens: usize) -> Result<(), DataError> {
+        if max_tokens <= self.limit {
+            return Ok(());
+        }
+        Err(DataError::Length(LengthFault::BeyondPositions {
+            max_tokens,
+            limit: self.limit,
+            rows: self.positions,
+        }))
+    }
+
+    /// The tokens of a text or a pair, at most `max_tokens` with the special ones.
+    ///
+    /// # Errors
+    /// [`DataError::Length`] if `max_tokens` is more than the model has positions or leaves no room for text, or if a
+    /// token type has no row in the model; [`DataError::Encode`] if the tokenizer cannot read the text.
+    pub fn encode(
+        &self,
+        text_a: &str,
+        text_b: Option<&str>,
+        max_tokens: usize,
+    ) -> Result<Encoding, DataError> {
+        self.check_max_tokens(max_tokens)?;
+        let special = self.special_tokens(text_b);
+        if max_tokens <= special {
+            return Err(DataError::Length(LengthFault::BelowSpecial {
+                max_tokens,
+                special,
+            }));
+        }
+        let encoding = self.join(text_a, text_b, max_tokens - special)?;
+        match encoding.token_types.iter().max() {
+            Some(&token_type) if token_type as usize >= self.types => {
+                Err(DataError::Length(LengthFault::TokenType {
+                    token_type,
+                    rows: self.types,
+                }))
+            }
+            _ => Ok(encoding),
+        }
+    }
+
+    /// The tokens of all examples, in order, on all threads of rayon's pool; the result does not depend on how many.
+    ///
+    /// # Errors
+    /// That of the first example that [`TextEncoder::encode`] refuses.
+    pub fn encode_all(&self, examples: &[Example], max_tokens: usize) -> Result<Vec<Encoding>, DataError> {
+        let encodings: Vec<Result<Encoding, DataError>> = examples
+            .par_iter()
+            .map(|example| self.encode(&example.text_a, example.text_b.as_deref(), max_tokens))
+            .collect();
+        // One thread looks for the error, so that it is the first and not the fastest.
+        encodings.into_iter().collect()
+    }
+
+    /// The names and bytes of the tokenizer's files, as they were when it was loaded, to be saved beside a model:
+    /// `tokenizer.json` or `vocab.txt`, and what there is of `tokenizer_config.json`, `special_tokens_map.json`,
+    /// `vocab.json` and `merges.txt`.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+    }
+
+    /// Writes [`TextEncoder::files`] into a folder, bytes unchanged.
+    ///
+    /// # Errors
+    /// [`DataError::CannotWrite`].
+    pub fn copy_to(&self, dir: &Path) -> Result<(), DataError> {
+        for (name, bytes) in self.files() {
+            let path = dir.join(name);
+            std::fs::write(&path, bytes).map_err(|error| DataError::CannotWrite { path, error })?;
+        }
+        Ok(())
+    }
+
+    /// How many special tokens surround a text or a pair.
+    fn special_tokens(&self, text_b: Option<&str>) -> usize {
+        self.tokenizer
+            .get_post_processor()
+            .map_or(0, |processor| processor.added_tokens(text_b.is_some()))
+    }
+
+    /// Tokenizes, cuts to `room` tokens, adds the special tokens.
+    fn join(&self, text_a: &str, text_b: Option<&str>, room: usize) -> Result<Encoding, DataError> {
+        let tokens = |text: &str| self.tokenizer.encode_fast(text, false).map_err(refused);
+        let cut = TruncationParams {
+            direction: self.side,
+            max_length: room,
+            strategy: TruncationStrategy::LongestFirst,
+            stride: 0,
+        };
+        let (mut a, mut b) =
+            truncate_encodings(tokens(text_a)?, text_b.map(tokens).transpose()?, &cut).map_err(refused)?;
+        // What was cut off is kept by the library as further encodings, and a pair is post-processed in every
+        // combination of them: quadratic in the length of the texts, for nothing.
+        drop(a.take_overflowing());
+        drop(b.as_mut().map(tokenizers::Encoding::take_overflowing));
+        let joined = self.tokenizer.post_process(a, b, true).map_err(refused)?;
+        let ids = joined.get_ids().to_vec();
+        let token_types = match self.family {
+            Family::Bert => joined.get_type_ids().to_vec(),
+            Family::Roberta => vec![0; ids.len()],
+        };
+        Ok(Encoding { ids, token_types })
+    }
+}
+
+impl fmt::Debug for TextEncoder {
+    /// Without the vocabulary and the bytes of the files, which fill a screen a thousand times.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files: Vec<&str> = self.files().map(|(name, _)| name).collect();
+        f.debug_struct("TextEncoder")
+            .field("family", &self.family)
+            .field("files", &files)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The tokenizers library's error as ours.
+fn refused(error: tokenizers::Error) -> DataError {
+    DataError::Encode {
+        reason: error.to_string(),
+    }
+}

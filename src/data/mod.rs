@@ -1,0 +1,31 @@
+//! Text in: GLUE tasks, users' own files, tokens and metrics.
+//!
+//! The way of a sentence: a file ([`read_glue`], [`read_user_train`], [`read_user`]) gives a [`Dataset`] of
+//! [`Example`]s; a [`TextEncoder`] turns each into token ids; [`evaluate`] scores what the model made of them.
+//! Every refusal is a [`DataError`] that names the file and, where there is one, the line.
+//!
+//! Nothing here knows a model's parameters, a batch or a random number.
+
+mod csv;
+mod encode;
+mod error;
+mod glue;
+mod jsonl;
+mod label;
+mod metric;
+mod read;
+mod source;
+mod table;
+mod task;
+mod tokenizer;
+mod tsv;
+mod user;
+
+pub use encode::{Encoding, TextEncoder};
+pub use error::{DataError, FileFault, LengthFault, LineFault, ScoreFault};
+pub use glue::read_glue;
+pub use label::LabelSpace;
+pub use metric::{Metric, Predictions, evaluate};
+pub use read::{Dataset, Example, Labels};
+pub use task::{Columns, DevFile, Incomplete, Outcome, TASKS, Task, TaskLabel};
+pub use user::{TextColumns, UserColumns, read_user, read_user_train};

@@ -1,0 +1,37 @@
+//! The model's outputs for many sequences, without dropout.
+
+use crate::model::{Batch, ModelConfig, Noise, SequenceClassifier, Tokens};
+use crate::pool::Pool;
+use crate::real::Real;
+
+/// The logits of each sequence, `num_labels` numbers each, in the order given.
+///
+/// Sequences run in batches of `batch_size`, sorted by length so that a batch's memory is that of its tokens. A
+/// sequence's logits do not depend on its neighbours. `progress` is called after each batch
+/// with the number of sequences done.
+///
+/// # Panics
+/// If `batch_size` is zero, or an id lies outside the model's tables.
+pub fn predict<T: Real>(
+    config: &ModelConfig,
+    model: &SequenceClassifier<T>,
+    sequences: &[(&[u32], &[u32])],
+    batch_size: usize,
+    mut progress: impl FnMut(usize),
+) -> Vec<Vec<f64>> {
+    let pool = Pool::new();
+    let mut logits = vec![Vec::new(); sequences.len()];
+    let mut by_length: Vec<usize> = (0..sequences.len()).collect();
+    by_length.sort_by_key(|&i| std::cmp::Reverse(sequences[i].0.len()));
+    let mut done = 0;
+    for chosen in by_length.chunks(batch_size) {
+        let batch = Batch::pack(chosen.iter().map(|&i| sequences[i]), 0);
+        let (z, _) = model.forward(config, &batch, Noise::Off, Tokens::First, &pool);
+        for (&i, row) in chosen.iter().zip(z.rows()) {
+            logits[i] = row.iter().map(|z| z.widen()).collect();
+        }
+        done += chosen.len();
+        progress(done);
+    }
+    logits
+}

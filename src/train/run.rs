@@ -1,0 +1,154 @@
+//! A run: all optimiser steps of one fine-tuning, one after the other.
+//!
+//! A run's state is the trainer (weights, moments) and the number of steps taken. Everything else — the order of the
+//! examples, the dropout masks, the learning rate — is a function of that number and the [`Plan`], so a run that is
+//! set to step `k` with the weights and moments of step `k` goes on with the bits of the undisturbed one.
+
+use crate::clip::ClipPolicy;
+use crate::model::Noise;
+use crate::optim::LinearSchedule;
+use crate::real::Real;
+use crate::train::order::Order;
+use crate::train::step::{NotFinite, StepReport, Trainer};
+use crate::train::{Sequence, pack};
+
+/// The seeds of a run, one for each source of chance. (Initial weights are drawn before a run begins:
+/// [`crate::model::init`].)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seeds {
+    /// The order of the examples.
+    pub order: u64,
+    /// Dropout.
+    pub dropout: u64,
+}
+
+/// What a run does at each step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Examples that go through the model at once (`per_device_train_batch_size`).
+    pub batch_size: usize,
+    /// Such batches for each optimiser step (`gradient_accumulation_steps`).
+    pub accumulation: usize,
+    /// The learning rate of each step, and the number of steps.
+    pub schedule: LinearSchedule,
+    /// The clipping policy.
+    pub clip: ClipPolicy,
+    /// The seeds.
+    pub seeds: Seeds,
+}
+
+/// A run in progress on a training set.
+#[derive(Debug)]
+pub struct Run<'a, T> {
+    /// Weights and moments.
+    pub trainer: Trainer<T>,
+    plan: Plan,
+    order: Order,
+    sequences: &'a [Sequence],
+    steps_done: usize,
+    /// The order of the epoch that was asked for last.
+    epoch: Option<(usize, Vec<usize>)>,
+}
+
+/// What one step took and measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepRecord {
+    /// Its number, counted from 1.
+    pub step: usize,
+    /// Epochs done after it.
+    pub epoch: f64,
+    /// Its learning rate.
+    pub learning_rate: f64,
+    /// The examples, as indices into the training set, in the order of the batch.
+    pub examples: Vec<usize>,
+    /// Its tokens.
+    pub tokens: usize,
+    /// Loss and clipping.
+    pub report: StepReport,
+}
+
+impl<'a, T: Real> Run<'a, T> {
+    /// A run on `sequences` of which `steps_done` steps were taken before: `trainer` holds what they left.
+    ///
+    /// # Panics
+    /// If there are no sequences, or a size in the plan is zero.
+    pub fn new(trainer: Trainer<T>, plan: Plan, sequences: &'a [Sequence], steps_done: usize) -> Self {
+        assert!(
+            !sequences.is_empty() && plan.batch_size > 0 && plan.accumulation > 0,
+            "a run has examples and a batch"
+        );
+        let batch = plan.batch_size * plan.accumulation;
+        let order = Order {
+            examples: sequences.len(),
+            batch,
+            seed: plan.seeds.order,
+        };
+        Self {
+            trainer,
+            plan,
+            order,
+            sequences,
+            steps_done,
+            epoch: None,
+        }
+    }
+
+    /// Steps taken so far.
+    pub fn steps_done(&self) -> usize {
+        self.steps_done
+    }
+
+    /// All steps of the run.
+    pub fn total_steps(&self) -> usize {
+        self.plan.schedule.total_steps
+    }
+
+    /// Whether the last step was the last of an epoch.
+    pub fn is_end_of_epoch(&self) -> bool {
+        self.steps_done > 0 && self.steps_done.is_multiple_of(self.order.steps_per_epoch())
+    }
+
+    /// Takes the next step, or says `None` after the last.
+    ///
+    /// # Errors
+    /// [`NotFinite`]: the step was not taken, and the weights are those of the step before.
+    pub fn next_step(&mut self) -> Result<Option<StepRecord>, NotFinite> {
+        if self.steps_done >= self.total_steps() {
+            return Ok(None);
+        }
+        let examples = self.examples();
+        let mut parts = Vec::with_capacity(self.plan.accumulation);
+        for (i, chosen) in examples.chunks(self.plan.batch_size).enumerate() {
+            parts.push(pack(self.sequences, chosen, i * self.plan.batch_size));
+        }
+        let learning_rate = self.plan.schedule.learning_rate(self.steps_done);
+        let noise = Noise::Step {
+            seed: self.plan.seeds.dropout,
+            step: self.steps_done as u64,
+        };
+        let report = self.trainer.step(&parts, noise, &self.plan.clip, learning_rate)?;
+        self.steps_done += 1;
+        let epoch = self.steps_done as f64 / self.order.steps_per_epoch() as f64;
+        let tokens = parts.iter().map(|part| part.batch.tokens()).sum();
+        Ok(Some(StepRecord {
+            step: self.steps_done,
+            epoch,
+            learning_rate,
+            examples,
+            tokens,
+            report,
+        }))
+    }
+
+    /// The examples of the next step.
+    fn examples(&mut self) -> Vec<usize> {
+        let (epoch, range) = self.order.place(self.steps_done);
+        let order = match self.epoch.take() {
+            Some((known, order)) if known == epoch => order,
+            _ => self.order.epoch(epoch),
+        };
+        let examples = order[range].to_vec();
+        self.epoch = Some((epoch, order));
+        examples
+    }
+}
