@@ -57,6 +57,7 @@ pub mod gemm;
 pub mod model;
 pub mod nn;
 pub mod optim;
+pub mod oracle;
 pub mod param;
 pub mod pool;
 pub mod random;

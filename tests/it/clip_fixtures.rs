@@ -3,14 +3,14 @@
 //! A convention starts from a norm. Given the norm that the library computed, every element must have the library's
 //! bits; the norm itself is judged apart, because the order of its sum is no part of a convention.
 
-use crate::scratch::fixtures;
+use crate::scratch::fixture;
 use cwgnc::clip::{Convention, ParamGrad, Scaling, clip};
 use cwgnc::real::Real;
 use ndarray::ArrayViewMut1;
 use serde_json::Value;
 
 fn read(name: &str) -> Value {
-    let path = fixtures().join(name);
+    let path = fixture(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).expect("JSON")
 }

@@ -6,7 +6,7 @@ use crate::clip_support::{
     NAMES, Straddle, any_bits, bits, clipped, few, moderate, norm, policy, report, straddle, tensors,
     try_clip, ulps,
 };
-use crate::support::with_threads;
+use crate::threads::with_threads;
 use cwgnc::clip::{Action, ClipPolicy, Convention};
 use cwgnc::reduce;
 use proptest::prelude::*;

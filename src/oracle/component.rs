@@ -1,0 +1,325 @@
+//! Which elements share a norm, worked out from names and shapes a second time.
+//!
+//! A member is a regular pattern of elements in a tensor: a first element and, for each axis that is summed over, a
+//! length and a stride. A whole tensor is one axis of stride 1.
+
+use super::OracleError;
+use super::tensor::{Data, Tensor};
+use crate::clip::{ClipPolicy, Partition, Role};
+
+/// Elements that share one norm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// The id, as in [`ComponentReport`](crate::clip::ComponentReport).
+    pub id: String,
+    /// The threshold of its group or of the rule; none where the rule has none.
+    pub threshold: Option<f64>,
+    /// Its parts, in the order of the tensors.
+    pub members: Vec<Member>,
+}
+
+/// The elements of one tensor in a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The tensor, as an index into the case's gradients.
+    pub tensor: usize,
+    /// Whether the elements count in the norm.
+    pub counted: bool,
+    /// Whether they are scaled.
+    pub scaled: bool,
+    /// The first element.
+    first: usize,
+    /// Length and stride of the axes, outer to inner.
+    axes: Vec<(usize, usize)>,
+}
+
+impl Member {
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.axes.iter().map(|&(length, _)| length).product()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the `k`th element lies in its tensor.
+    pub fn index(&self, mut k: usize) -> usize {
+        let mut index = self.first;
+        for &(length, stride) in self.axes.iter().rev() {
+            index += k % length * stride;
+            k /= length;
+        }
+        index
+    }
+
+    /// The elements: those of the tensor if they lie together, else a copy.
+    pub(super) fn gather(&self, data: &Data) -> Data {
+        match data {
+            Data::F16(x) => Data::F16(self.pick(x)),
+            Data::Bf16(x) => Data::Bf16(self.pick(x)),
+            Data::F32(x) => Data::F32(self.pick(x)),
+            Data::F64(x) => Data::F64(self.pick(x)),
+        }
+    }
+
+    fn pick<B: Copy>(&self, x: &[B]) -> Vec<B> {
+        (0..self.len()).map(|k| x[self.index(k)]).collect()
+    }
+
+    /// The range of the elements, if they lie together.
+    pub fn range(&self) -> Option<std::ops::Range<usize>> {
+        match self.axes[..] {
+            [] => Some(self.first..self.first + 1),
+            [(length, 1)] => Some(self.first..self.first + length),
+            _ => None,
+        }
+    }
+}
+
+/// How a selection treats a tensor.
+struct Treatment<'a> {
+    /// The name that decides about the component: that of the original for a tie.
+    name: &'a str,
+    group: Option<(&'a str, f64)>,
+    counted: bool,
+    scaled: bool,
+}
+
+/// The components of these gradients under a policy, in the order of their first element.
+///
+/// # Errors
+/// If two tensors have one name, a tie has no original, or the partition cannot cut a tensor.
+pub fn components(policy: &ClipPolicy, tensors: &[Tensor]) -> Result<Vec<Component>, OracleError> {
+    let mut found: Vec<Component> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for (i, tensor) in tensors.iter().enumerate() {
+        if tensors[..i].iter().any(|other| other.name == tensor.name) {
+            return Err(OracleError::Twice(tensor.name.clone()));
+        }
+        let Some(treatment) = treatment(policy, &tensor.name, tensors)? else {
+            continue;
+        };
+        let threshold = treatment.group.map(|(_, c)| c);
+        let threshold = threshold.or_else(|| policy.rule.threshold().map(crate::clip::Threshold::get));
+        for (base, first, axes) in parts(&policy.partition, treatment.name, tensor)? {
+            let id = match treatment.group {
+                Some((pattern, _)) => format!("{base}({pattern})"),
+                None => base,
+            };
+            let at = *places.entry(id.clone()).or_insert_with(|| {
+                found.push(Component {
+                    id,
+                    threshold,
+                    members: Vec::new(),
+                });
+                found.len() - 1
+            });
+            found[at].members.push(Member {
+                tensor: i,
+                counted: treatment.counted,
+                scaled: treatment.scaled,
+                first,
+                axes,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The first selection that fits, or none for an excluded tensor.
+fn treatment<'a>(
+    policy: &'a ClipPolicy,
+    name: &'a str,
+    tensors: &'a [Tensor],
+) -> Result<Option<Treatment<'a>>, OracleError> {
+    let usual = Treatment {
+        name,
+        group: None,
+        counted: true,
+        scaled: true,
+    };
+    let Some(selection) = policy
+        .selections
+        .iter()
+        .find(|selection| selection.pattern.fits(name))
+    else {
+        return Ok(Some(usual));
+    };
+    match &selection.role {
+        Role::Exclude => Ok(None),
+        Role::Group(c) => {
+            let group = Some((selection.pattern.as_str(), c.get()));
+            Ok(Some(Treatment { group, ..usual }))
+        }
+        Role::Count => Ok(Some(Treatment {
+            scaled: false,
+            ..usual
+        })),
+        Role::Follow => Ok(Some(Treatment {
+            counted: false,
+            ..usual
+        })),
+        Role::Tie(original) => {
+            let missing = || OracleError::Tie {
+                copy: name.to_owned(),
+                original: original.clone(),
+            };
+            let original = tensors.iter().find(|t| t.name == *original).ok_or_else(missing)?;
+            if original.name == name {
+                return Ok(Some(usual));
+            }
+            let treated = treatment(policy, &original.name, tensors)?;
+            Ok(treated.map(|t| Treatment { counted: false, ..t }))
+        }
+    }
+}
+
+/// An id, a first element, and the axes.
+type Part = (String, usize, Vec<(usize, usize)>);
+
+/// The parts into which a partition cuts a tensor.
+fn parts(partition: &Partition, name: &str, tensor: &Tensor) -> Result<Vec<Part>, OracleError> {
+    let whole = |id: &str| Ok(vec![(id.to_owned(), 0, vec![(tensor.data.len(), 1)])]);
+    let module = name.rfind('.').map_or(name, |dot| &name[..dot]);
+    let rank = tensor.shape.len();
+    let summed: Vec<usize> = match partition {
+        Partition::Global => return whole("global"),
+        Partition::Parameter => return whole(name),
+        Partition::Module => return whole(module),
+        Partition::Layer => return whole(layer(name).unwrap_or(module)),
+        Partition::Row if rank < 2 => return whole(name),
+        Partition::Row => (1..rank).collect(),
+        Partition::OptaxUnit => {
+            let long = tensor.shape.iter().filter(|&&length| length != 1).count();
+            match (long, rank) {
+                (0 | 1, _) => return whole(name),
+                (_, 2 | 3) => vec![0],
+                (_, 4 | 5) => (0..rank - 1).collect(),
+                _ => return Err(uncut(partition, tensor)),
+            }
+        }
+        Partition::Axes(axes) if axes.iter().any(|&axis| axis >= rank) => {
+            return Err(uncut(partition, tensor));
+        }
+        Partition::Axes(axes) => axes.clone(),
+    };
+    Ok(units(name, &tensor.shape, &summed))
+}
+
+fn uncut(partition: &Partition, tensor: &Tensor) -> OracleError {
+    OracleError::Partition {
+        name: tensor.name.clone(),
+        partition: partition.to_string(),
+        shape: tensor.shape.clone(),
+    }
+}
+
+/// The name up to the first segment that is a number.
+fn layer(name: &str) -> Option<&str> {
+    let mut end = 0;
+    for segment in name.split('.') {
+        end += segment.len();
+        if !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()) {
+            return (end < name.len()).then(|| &name[..end]);
+        }
+        end += 1;
+    }
+    None
+}
+
+/// One part for each index of the axes that are not summed over, numbered in row-major order.
+fn units(name: &str, shape: &[usize], summed: &[usize]) -> Vec<Part> {
+    let strides: Vec<usize> = (0..shape.len())
+        .map(|axis| shape[axis + 1..].iter().product())
+        .collect();
+    let kept: Vec<usize> = (0..shape.len()).filter(|axis| !summed.contains(axis)).collect();
+    let mut axes: Vec<(usize, usize)> = Vec::new();
+    for axis in (0..shape.len()).filter(|axis| summed.contains(axis)) {
+        match axes.last_mut() {
+            // Two axes without a gap are one.
+            Some((length, stride)) if *stride == shape[axis] * strides[axis] => {
+                *length *= shape[axis];
+                *stride = strides[axis];
+            }
+            _ => axes.push((shape[axis], strides[axis])),
+        }
+    }
+    let count: usize = kept.iter().map(|&axis| shape[axis]).product();
+    let first = |number: usize| {
+        let (mut rest, mut first) = (number, 0);
+        for &axis in kept.iter().rev() {
+            first += rest % shape[axis] * strides[axis];
+            rest /= shape[axis];
+        }
+        first
+    };
+    (0..count)
+        .map(|number| (format!("{name}[{number}]"), first(number), axes.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::Format;
+
+    fn ids(policy: &str, tensors: &[Tensor]) -> Vec<String> {
+        let policy = policy.parse().expect(policy);
+        let components = components(&policy, tensors).expect("components");
+        components.into_iter().map(|c| c.id).collect()
+    }
+
+    fn tensor(name: &str, shape: &[usize]) -> Tensor {
+        Tensor::new(name, shape, Format::F64, &vec![1.0; shape.iter().product()])
+    }
+
+    #[test]
+    fn by_name() {
+        let names = [
+            "a.layer.0.q.weight",
+            "a.layer.0.q.bias",
+            "a.layer.1.q.weight",
+            "a.head.weight",
+        ];
+        let tensors = names.map(|name| tensor(name, &[2]));
+        assert_eq!(ids("global:1", &tensors), ["global"]);
+        assert_eq!(ids("component:1", &tensors), names);
+        assert_eq!(
+            ids("module:1", &tensors),
+            ["a.layer.0.q", "a.layer.1.q", "a.head"]
+        );
+        assert_eq!(ids("layer:1", &tensors), ["a.layer.0", "a.layer.1", "a.head"]);
+        let some = "global:1,exclude=*.head.*,group=*bias:2";
+        assert_eq!(ids(some, &tensors), ["global", "global(*bias)"]);
+    }
+
+    /// Of a [2, 3] tensor, row 1 is 3 4 5 and column 1 is 1 4; of [2, 3, 2] without its middle axis, unit 3 is 7 9 11.
+    #[test]
+    fn by_shape() {
+        let part = |shape: &[usize], summed: &[usize], number: usize| {
+            let (id, first, axes) = units("t", shape, summed).swap_remove(number);
+            let member = Member {
+                tensor: 0,
+                counted: true,
+                scaled: true,
+                first,
+                axes,
+            };
+            (id, (0..member.len()).map(|k| member.index(k)).collect::<Vec<_>>())
+        };
+        assert_eq!(part(&[2, 3], &[1], 1), ("t[1]".to_owned(), vec![3, 4, 5]));
+        assert_eq!(part(&[2, 3], &[0], 1), ("t[1]".to_owned(), vec![1, 4]));
+        assert_eq!(part(&[2, 3, 2], &[1], 3), ("t[3]".to_owned(), vec![7, 9, 11]));
+        assert_eq!(
+            part(&[2, 3, 2], &[0, 1], 1),
+            ("t[1]".to_owned(), vec![1, 3, 5, 7, 9, 11])
+        );
+        assert_eq!(part(&[2], &[], 1), ("t[1]".to_owned(), vec![1]));
+        assert_eq!(
+            ids("row:1", &[tensor("v", &[3]), tensor("m", &[2, 2])]),
+            ["v", "m[0]", "m[1]"]
+        );
+    }
+}

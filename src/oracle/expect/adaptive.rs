@@ -1,0 +1,163 @@
+//! The stateful rules: what one step does, given the memory before it.
+//!
+//! Each formula is that of its source, in `f64`; the scale is rounded to the machine's type at the end. `n` is the
+//! component's norm in this step.
+
+use super::convention;
+use super::kernel::Kernel;
+use super::machine::{Machine, min};
+use super::{Component, total};
+use crate::clip::{Adaptive, Convention, Memory, Rule, SpikeTarget, Statistic};
+use crate::oracle::case::Case;
+use crate::oracle::exact::Total;
+use crate::oracle::interval::Interval;
+
+/// The 2-norm of everything that counts, for `AdaGC`'s warm-up; 0 for the rules that do not ask.
+pub(super) fn global_norm(case: &Case, found: &[Component]) -> Interval {
+    let mut sum = Total::new(Statistic::L2);
+    if let Rule::Adaptive(Adaptive::AdaGc { .. }) = case.policy.rule {
+        for component in found {
+            sum.merge(&total(component, &case.before, Statistic::L2));
+        }
+    }
+    sum.norm().interval
+}
+
+/// What the rule does with a component of norm `n`; `second`: `AdaGC`'s global norm, Stable-SPAM's largest element.
+pub(super) fn kernel(
+    rule: &Adaptive,
+    memory: Option<&Memory>,
+    steps: u64,
+    m: Machine,
+    n: f64,
+    second: f64,
+) -> Kernel {
+    match rule {
+        Adaptive::AutoClip { percentile } => {
+            let mut history = memory.map(Memory::numbers).unwrap_or_default();
+            history.push(n);
+            convention::kernel(Convention::Torch, m, n, interpolated(history, *percentile), 0)
+        }
+        Adaptive::Percentile { percentile: 100 } => Kernel::Keep,
+        Adaptive::Percentile { percentile } => {
+            let mut ring = memory.map_or_else(|| vec![n * n; 100], Memory::numbers);
+            ring[(steps % 100) as usize] = n * n;
+            ring.sort_by(f64::total_cmp);
+            times_if_above(m, n, ring[*percentile].sqrt())
+        }
+        Adaptive::ZClip {
+            target,
+            z,
+            warmup,
+            factor,
+            max,
+            ..
+        } => {
+            let threshold = spike(memory, n, *target, *z, *warmup) * factor;
+            convention::kernel(Convention::TorchBranch, m, n, threshold.min(*max), 0)
+        }
+        Adaptive::AdaGc {
+            relative,
+            absolute,
+            warmup,
+            ..
+        } => {
+            let scale = match memory {
+                Some(Memory::Level(level)) if steps >= *warmup as u64 => relative * level / n,
+                _ if steps < *warmup as u64 => absolute / second,
+                _ => 1.0,
+            };
+            Kernel::Times(m.constant(min(1.0, scale)))
+        }
+        Adaptive::StableSpam { theta } => {
+            let before = match memory {
+                Some(Memory::Level(level)) => *level,
+                _ => 0.0,
+            };
+            let level = theta * before + (1.0 - theta) * second;
+            let bound = level / (1.0 - libm::pow(*theta, steps as f64 + 1.0));
+            Kernel::Bend {
+                m: m.constant(bound),
+                largest: second,
+            }
+        }
+    }
+}
+
+/// `n > c ? x·(c/n) : x`.
+fn times_if_above(m: Machine, n: f64, c: f64) -> Kernel {
+    if n > c {
+        Kernel::Times(m.constant(c / n))
+    } else {
+        Kernel::Keep
+    }
+}
+
+/// numpy's percentile with linear interpolation.
+fn interpolated(mut x: Vec<f64>, percentile: f64) -> f64 {
+    x.sort_by(f64::total_cmp);
+    let place = percentile / 100.0 * (x.len() - 1) as f64;
+    let (below, share) = (place.floor(), place - place.floor());
+    let (a, b) = (x[below as usize], x[place.ceil() as usize]);
+    a + (b - a) * share
+}
+
+/// The threshold of `ZClip` for a norm, infinite where it is no spike.
+fn spike(memory: Option<&Memory>, n: f64, target: SpikeTarget, z: f64, warmup: usize) -> f64 {
+    let (mean, variance) = match memory {
+        Some(&Memory::Average { mean, variance }) => (mean, variance),
+        Some(Memory::Warmup(norms)) if norms.len() >= warmup && warmup > 0 => {
+            let count = norms.len() as f64;
+            let mean = norms.iter().sum::<f64>() / count;
+            (
+                mean,
+                norms.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count,
+            )
+        }
+        _ => return f64::INFINITY,
+    };
+    let deviation = variance.sqrt();
+    let score = (n - mean) / (deviation + 1e-6);
+    match target {
+        _ if score.is_nan() || score <= z => f64::INFINITY,
+        SpikeTarget::Mean => mean,
+        SpikeTarget::Adaptive => mean + z * deviation / (score / z),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::Format;
+
+    const M: Machine = Machine { format: Format::F64 };
+
+    /// The median of 1, 3 and 8 is 3; the 25th percentile of 0, 4 lies a quarter of the way.
+    #[test]
+    fn percentiles() {
+        assert_eq!(interpolated(vec![8.0, 1.0, 3.0], 50.0), 3.0);
+        assert_eq!(interpolated(vec![4.0, 0.0], 25.0), 1.0);
+        let rule = Adaptive::AutoClip { percentile: 50.0 };
+        let history = Memory::History(vec![1.0, 3.0]);
+        let Kernel::Times(k) = kernel(&rule, Some(&history), 2, M, 8.0, 0.0) else {
+            panic!("a factor")
+        };
+        assert!((k - 3.0 / (8.0 + 1e-6)).abs() < 1e-16);
+    }
+
+    /// Mean 1, deviation 1, n = 5: z = 4/(1+1e-6) > 2, so the threshold is 1 + 2·1/(z/2) = 2 + 1e-6.
+    #[test]
+    fn zclip() {
+        let average = Memory::Average {
+            mean: 1.0,
+            variance: 1.0,
+        };
+        let threshold = spike(Some(&average), 5.0, SpikeTarget::Adaptive, 2.0, 25);
+        assert!((threshold - (2.0 + 1e-6)).abs() < 1e-12);
+        assert_eq!(spike(Some(&average), 5.0, SpikeTarget::Mean, 2.0, 25), 1.0);
+        assert_eq!(
+            spike(Some(&average), 2.9, SpikeTarget::Mean, 2.0, 25),
+            f64::INFINITY
+        );
+    }
+}

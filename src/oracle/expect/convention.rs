@@ -1,0 +1,99 @@
+//! The formulas of the conventions, operation by operation.
+//!
+//! Written from the survey of sources (`docs/clipping.md`, section 1), not from [`crate::clip`]. `n` is the norm, already a
+//! number of the type in which the convention keeps it, which is that of the machine, except for `exact`, where it is
+//! `f64`; `c` is the threshold as it was given; `N` is the number of elements.
+
+use super::kernel::Kernel;
+use super::machine::{Machine, max, min};
+use crate::clip::Convention;
+
+/// What the convention does to the elements of a component with norm `n`.
+pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, elements: u64) -> Kernel {
+    let one_at_most = |k: f64| Kernel::Times(min(k, 1.0));
+    // Frameworks that make the threshold a tensor first, and those that hand it to the operation.
+    let (tensor, scalar) = (m.constant(c), m.scalar(c));
+    match convention {
+        Convention::Exact if n <= c => Kernel::Keep,
+        Convention::Exact => Kernel::Times(m.constant(c / n)),
+        // number / tensor is tensor.reciprocal() * number.
+        Convention::Torch => one_at_most(m.mul(m.div(1.0, m.add(n, m.scalar(1e-6))), scalar)),
+        Convention::TorchBranch => {
+            let k = c / (n + 1e-6);
+            if k < 1.0 {
+                Kernel::Times(m.scalar(k))
+            } else {
+                Kernel::Keep
+            }
+        }
+        Convention::DeepSpeed { loss_scale } => {
+            let s = m.scalar(loss_scale);
+            let over = m.div(m.add(m.div(n, s), m.scalar(1e-6)), scalar);
+            Kernel::Times(m.div(1.0, m.mul(max(over, 1.0), s)))
+        }
+        Convention::Mxnet => one_at_most(m.div(scalar, m.add(n, m.scalar(1e-8)))),
+        Convention::Burn => {
+            let tiny = m.format.min_normal();
+            one_at_most(m.mul(m.div(1.0, m.add(n, tiny)), scalar))
+        }
+        Convention::Optax if n < tensor => Kernel::Keep,
+        Convention::Optax => Kernel::DivideTimes { n, c: tensor },
+        Convention::OptaxExample => {
+            let k = min(m.div(tensor, n), 1.0);
+            Kernel::Times(if k.is_nan() { 1.0 } else { k.max(-m.format.max()) })
+        }
+        Convention::JaxExample if n < tensor => Kernel::Keep,
+        Convention::JaxExample => Kernel::Times(m.div(tensor, n)),
+        Convention::JaxPrivacy => {
+            let k = min(1.0, m.div(tensor, n));
+            Kernel::Times(if k.is_nan() || k == f64::INFINITY { 0.0 } else { k })
+        }
+        // The source adds n - n to the scale: 0, or NaN if n is not finite.
+        Convention::TfGlobal if !n.is_finite() => Kernel::Times(f64::NAN),
+        Convention::TfGlobal => Kernel::Times(m.mul(tensor, min(m.div(1.0, n), m.div(1.0, tensor)))),
+        Convention::TfNorm => Kernel::TimesDivide {
+            c: tensor,
+            d: max(n, tensor),
+        },
+        Convention::TfAverage => {
+            let inverse = m.mul(m.constant(elements as f64), m.div(1.0, n));
+            Kernel::TimesTimes {
+                c: tensor,
+                k: min(inverse, m.div(1.0, tensor)),
+            }
+        }
+        Convention::TfPrivacy => one_at_most(m.div(tensor, max(n, m.constant(1e-8)))),
+        Convention::PaddleGlobal => Kernel::Times(m.div(tensor, max(n, tensor))),
+        Convention::PaddleNorm => {
+            let below = f64::from(u8::from(n <= tensor));
+            let eps = if n <= 1e-30 { m.constant(1e-6) } else { 0.0 };
+            let rest = m.div(m.mul(1.0 - below, tensor), m.add(n, eps));
+            Kernel::Times(m.add(below, rest))
+        }
+        Convention::MindSpore => {
+            let d = if n >= tensor { n } else { tensor };
+            Kernel::TimesDivide { c: tensor, d }
+        }
+        Convention::DivMax => Kernel::Divide(max(1.0, m.div(n, tensor))),
+    }
+}
+
+/// Whether the convention shortens a component of norm `n`, as opposed to leaving it, up to the rounding of a factor 1.
+pub(super) fn clips(convention: Convention, n: f64, c: f64) -> bool {
+    match convention {
+        Convention::Torch | Convention::TorchBranch => n + 1e-6 > c,
+        Convention::DeepSpeed { loss_scale } => n / loss_scale + 1e-6 > c,
+        Convention::Mxnet => n + 1e-8 > c,
+        Convention::TfPrivacy => n.max(1e-8) > c,
+        _ => n > c,
+    }
+}
+
+/// Why the source refuses the threshold, if it does.
+pub(super) fn refuses(convention: Convention, c: f64) -> Option<&'static str> {
+    match convention {
+        Convention::JaxPrivacy if c < 0.0 => Some("jax-privacy refuses a negative threshold"),
+        Convention::MindSpore if c <= 0.0 => Some("mindspore refuses a threshold that is not above 0"),
+        _ => None,
+    }
+}

@@ -1,0 +1,378 @@
+//! What must come out: the slow, independent twin of [`clip`](crate::clip::clip).
+//!
+//! ```text
+//! n ∈ [lo, hi]           the exact norm
+//! n̂ ∈ [lo', hi']         what the declared arithmetic can make of it (tolerance.rs)
+//! y ∈ hull f(x; n̂)       f: the convention's formula with its roundings, at both ends; it is monotone in n
+//! ```
+//!
+//! The *exact* expectation of an element is `f` at the correctly rounded norm, one number wherever the statistic has one;
+//! the *allowed* one is the hull over the declared norms, with the slack for another order of the same roundings.
+
+mod adaptive;
+mod convention;
+mod kernel;
+mod machine;
+mod rule;
+
+use super::case::{Case, OracleError};
+use super::component::{Component, Member, components};
+use super::declared::{Declared, Reduction, Rounding};
+use super::exact::{Norm, Total};
+use super::format::Format;
+use super::interval::Interval;
+use super::tensor::{Data, Tensor};
+use super::tolerance;
+use crate::clip::{Action, Clipped, Confine, Edge, Rule, Statistic};
+use kernel::Kernel;
+use machine::Machine;
+use rayon::prelude::*;
+use rule::Plan;
+
+/// What must come out of a case.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// The components, in the order of their first element.
+    pub components: Vec<Expected>,
+    /// Whether the clipper must refuse, leaving every gradient as it is: the edge rule is `error` and a component is
+    /// not finite.
+    pub refuses: bool,
+}
+
+/// What must come out of a component.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Its elements.
+    pub component: Component,
+    /// The exact statistic.
+    pub norm: Norm,
+    /// What the declared arithmetic can make of it, in the type that keeps norms.
+    pub allowed_norm: Interval,
+    /// The relative bound on the norm.
+    pub bound: tolerance::NormBound,
+    /// What it is held against; an interval for stateful rules, none where the rule has none.
+    pub threshold: Option<Interval>,
+    /// What the scale can be; NaN for the rules that work on elements.
+    pub scale: Interval,
+    /// Whether it is clipped, under the declared arithmetic.
+    pub clipped: Clipped,
+    /// What is done.
+    pub action: Action,
+    /// The type that keeps norms and scales.
+    pub format: Format,
+    /// The type that holds the elements of all its tensors, and the number of tensors that count.
+    own: Format,
+    counted: u64,
+    statistic: Statistic,
+    plan: Plan,
+    declared: Declared,
+}
+
+/// The function of the elements of a member: what exactly, and within what.
+#[derive(Clone, Debug)]
+pub struct Function {
+    machine: Machine,
+    output: Format,
+    rounding: Rounding,
+    exact: Vec<Kernel>,
+    allowed: Vec<Kernel>,
+    relative: f64,
+    absolute: f64,
+}
+
+/// Computes what must come out.
+///
+/// # Errors
+/// If the case is not well formed, or its policy cannot be judged.
+pub fn expect(case: &Case) -> Result<Expectation, OracleError> {
+    let found = components(&case.policy, &case.before)?;
+    check(case, &found)?;
+    let measured: Vec<Norm> = found
+        .par_iter()
+        .map(|component| total(component, &case.before, statistic(case)).norm())
+        .collect();
+    let global = adaptive::global_norm(case, &found);
+    let mut expected = Vec::with_capacity(found.len());
+    for (component, norm) in found.into_iter().zip(measured) {
+        let plan = Plan::new(case, &component, &norm, global)?;
+        expected.push(Expected::new(case, component, norm, plan));
+    }
+    let refuses = settle(case.policy.edge, &mut expected);
+    Ok(Expectation {
+        components: expected,
+        refuses,
+    })
+}
+
+/// The statistic whose value the rule's formula reads: TensorFlow's average is written with the 2-norm.
+fn statistic(case: &Case) -> Statistic {
+    match (case.policy.statistic, &case.policy.rule) {
+        (
+            Statistic::Mean,
+            Rule::Norm {
+                convention: crate::clip::Convention::TfAverage,
+                ..
+            },
+        ) => Statistic::L2,
+        (statistic, _) => statistic,
+    }
+}
+
+fn check(case: &Case, found: &[Component]) -> Result<(), OracleError> {
+    let Rule::Norm { convention, .. } = case.policy.rule else {
+        return Ok(());
+    };
+    let refused = found
+        .iter()
+        .find_map(|component| convention::refuses(convention, component.threshold.unwrap_or(0.0)));
+    refused.map_or(Ok(()), |why| Err(OracleError::Unsupported(why.to_owned())))
+}
+
+/// The statistic's total over what counts in a component.
+pub(in crate::oracle) fn total(component: &Component, tensors: &[Tensor], statistic: Statistic) -> Total {
+    let mut total = Total::new(statistic);
+    for member in component.members.iter().filter(|member| member.counted) {
+        let data = &tensors[member.tensor].data;
+        if let Some(range) = member.range() {
+            total.add(data.slice(range));
+        } else {
+            let own = member.gather(data);
+            total.add(own.slice(0..own.len()));
+        }
+    }
+    total
+}
+
+/// Applies the edge rule; whether the clipper must refuse.
+fn settle(edge: Edge, expected: &mut [Expected]) -> bool {
+    let broken = |e: &Expected| !e.norm.round(e.format).hi.is_finite();
+    let any = expected.iter().any(broken);
+    let (confine, action, kernel) = match edge {
+        Edge::Propagate => return false,
+        Edge::Error => (Confine::Global, Action::Kept, Kernel::Keep),
+        Edge::Zero(confine) => (confine, Action::Zeroed, Kernel::Fill(0.0)),
+        Edge::Skip(confine) => (confine, Action::Skipped, Kernel::Keep),
+    };
+    for e in expected {
+        if any && confine == Confine::Global || broken(e) {
+            e.action = action;
+            e.plan = Plan::Fixed(kernel);
+            e.scale = Interval::point(if action == Action::Zeroed { 0.0 } else { 1.0 });
+        }
+    }
+    any && edge == Edge::Error
+}
+
+/// The type that holds all numbers of both.
+fn promote(a: Format, b: Format) -> Format {
+    match (a, b) {
+        (a, b) if a == b => a,
+        (Format::F64, _) | (_, Format::F64) => Format::F64,
+        _ => Format::F32,
+    }
+}
+
+impl Expected {
+    fn new(case: &Case, component: Component, norm: Norm, plan: Plan) -> Self {
+        let declared = case.declared;
+        let formats = component
+            .members
+            .iter()
+            .map(|m| case.before[m.tensor].data.format());
+        let own = formats.reduce(promote).unwrap_or(Format::F32);
+        let format = plan.norm_format(declared.scale_for(own));
+        let counted = component.members.iter().filter(|m| m.counted).count() as u64;
+        let mut expected = Self {
+            allowed_norm: norm.interval,
+            threshold: plan.threshold(&component),
+            scale: Interval::point(1.0),
+            clipped: Clipped::No,
+            action: Action::Rewritten,
+            component,
+            norm,
+            bound: tolerance::NormBound::EXACT,
+            format,
+            own,
+            counted,
+            statistic: statistic(case),
+            plan,
+            declared,
+        };
+        expected.declare(case, declared.reduction);
+        expected
+    }
+
+    /// Works out what is allowed under this reduction, all else as declared in the case.
+    pub(super) fn declare(&mut self, case: &Case, reduction: Reduction) {
+        self.declared = Declared {
+            reduction,
+            ..case.declared
+        };
+        self.bound = tolerance::norm(
+            &self.declared,
+            self.statistic,
+            self.own,
+            self.norm.elements,
+            self.counted,
+        );
+        let computed = self.bound.apply(self.norm.interval);
+        // What was correctly rounded before stays one number; all else is rounded at the ends.
+        self.allowed_norm = if computed == self.norm.interval {
+            self.norm.round(self.format)
+        } else {
+            Interval::hull(self.format.round(computed.lo), self.format.round(computed.hi))
+        };
+        if matches!(self.plan, Plan::Fixed(_)) {
+            return;
+        }
+        let kernels = self.kernels(Machine { format: self.format }, self.allowed_norm);
+        let scales = kernels.iter().map(|kernel| kernel.scale());
+        let hull = scales.map(Interval::point).reduce(Interval::with);
+        self.scale = hull.unwrap_or(Interval::point(1.0));
+        let ends = [self.allowed_norm.lo, self.allowed_norm.hi]
+            .map(|n| self.plan.clips(n, self.component.threshold));
+        self.clipped = match ends {
+            [true, true] => Clipped::Yes,
+            [false, false] => Clipped::No,
+            _ => Clipped::Ambiguous,
+        };
+        let identity = kernels.iter().all(|kernel| kernel.is_identity());
+        self.action = if identity { Action::Kept } else { Action::Rewritten };
+    }
+
+    /// The scale with the slack of its own roundings.
+    pub fn allowed_scale(&self) -> Interval {
+        let (relative, _) = self.plan.slack(&self.declared, self.format, self.format);
+        let slack = |end: f64| end.abs() * relative;
+        Interval {
+            lo: self.scale.lo - slack(self.scale.lo),
+            hi: self.scale.hi + slack(self.scale.hi),
+        }
+    }
+
+    fn kernels(&self, machine: Machine, norm: Interval) -> Vec<Kernel> {
+        let ends: &[f64] = if norm.is_point() {
+            &[norm.lo]
+        } else {
+            &[norm.lo, norm.hi]
+        };
+        let mut kernels = Vec::new();
+        for &n in ends {
+            self.plan.push(machine, n, self.component.threshold, &mut kernels);
+        }
+        kernels
+    }
+
+    /// What happens to the elements of a member whose tensor has this type.
+    pub fn function(&self, member: &Member, output: Format) -> Function {
+        let exact = self.norm.round(self.format);
+        self.function_for(member, output, exact, self.allowed_norm)
+    }
+
+    /// The same for given norms: the exact one, and those that are allowed.
+    pub(super) fn function_for(
+        &self,
+        member: &Member,
+        output: Format,
+        exact: Interval,
+        allowed: Interval,
+    ) -> Function {
+        let machine = Machine {
+            format: self.declared.scale.unwrap_or(output),
+        };
+        let keep = vec![Kernel::Keep];
+        let (exact, allowed) = if member.scaled {
+            (self.kernels(machine, exact), self.kernels(machine, allowed))
+        } else {
+            (keep.clone(), keep)
+        };
+        let identity = exact.iter().chain(&allowed).all(|kernel| kernel.is_identity());
+        let (relative, absolute) = if identity {
+            (0.0, 0.0)
+        } else {
+            self.plan.slack(&self.declared, machine.format, output)
+        };
+        Function {
+            machine,
+            output,
+            rounding: self.declared.rounding,
+            exact,
+            allowed,
+            relative,
+            absolute,
+        }
+    }
+}
+
+impl Function {
+    /// The expected result for an element and its second moment: one number, or an interval where the norm is one.
+    pub fn exact(&self, x: f64, v: f64) -> Interval {
+        self.hull(&self.exact, x, v)
+    }
+
+    /// What the declared arithmetic allows.
+    pub fn allowed(&self, x: f64, v: f64) -> Interval {
+        let hull = self.hull(&self.allowed, x, v);
+        if self.relative == 0.0 || hull.is_nan() {
+            return hull;
+        }
+        let slack = |end: f64| {
+            let step = if self.rounding == Rounding::Nearest {
+                0.0
+            } else {
+                2.0 * self.output.unit_roundoff()
+            };
+            end.abs() * (self.relative + step) + self.absolute
+        };
+        Interval {
+            lo: (hull.lo - slack(hull.lo)).next_down(),
+            hi: (hull.hi + slack(hull.hi)).next_up(),
+        }
+    }
+
+    fn hull(&self, kernels: &[Kernel], x: f64, v: f64) -> Interval {
+        let results = kernels
+            .iter()
+            .map(|k| self.output.round(k.apply(self.machine, x, v)));
+        let hull = results.map(Interval::point).reduce(Interval::with);
+        hull.unwrap_or(Interval::point(x))
+    }
+}
+
+impl Expectation {
+    /// The expected gradients, lower and upper end of each element; excluded tensors as they were. They are equal
+    /// wherever the expectation is one number.
+    pub fn tensors(&self, case: &Case, allowed: bool) -> Vec<(Tensor, Tensor)> {
+        let mut out: Vec<_> = case.before.iter().map(|t| (t.clone(), t.clone())).collect();
+        if self.refuses {
+            return out;
+        }
+        for expected in &self.components {
+            for member in &expected.component.members {
+                let before = &case.before[member.tensor];
+                let moments = find(&case.second_moments, &before.name);
+                let function = expected.function(member, before.data.format());
+                let (lo, hi) = &mut out[member.tensor];
+                for i in (0..member.len()).map(|k| member.index(k)) {
+                    let (x, v) = (before.data.get(i), moments.map_or(0.0, |v| v.get(i)));
+                    let y = if allowed {
+                        function.allowed(x, v)
+                    } else {
+                        function.exact(x, v)
+                    };
+                    lo.data.set(i, y.lo);
+                    hi.data.set(i, y.hi);
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The data of the tensor of this name.
+pub(in crate::oracle) fn find<'a>(tensors: &'a [Tensor], name: &str) -> Option<&'a Data> {
+    tensors
+        .iter()
+        .find(|tensor| tensor.name == name)
+        .map(|tensor| &tensor.data)
+}

@@ -1,0 +1,464 @@
+//! The experiments: what each law asks of a clipper.
+
+use super::{Evidence, Law, Pair, Relation, Subject};
+use crate::clip::{ClipPolicy, Partition, Pattern, Role, Rule, Selection, Statistic, Threshold};
+use crate::oracle::case::Case;
+use crate::oracle::component::{Component, components};
+use crate::oracle::expect::{find, total};
+use crate::oracle::format::Format;
+use crate::oracle::tensor::Tensor;
+
+/// A name that no parameter has.
+const EXTRA: &str = "cwgnc.law.extra";
+
+/// Makes the experiment.
+pub(super) fn evidence(law: Law, case: &Case, subject: &mut Subject<'_>) -> Result<Evidence, String> {
+    let Some(format) = common_format(&case.before) else {
+        return Ok(None);
+    };
+    let found = components(&case.policy, &case.before).map_err(|e| e.to_string())?;
+    if case.policy.is_stateful() || !plain(case) && !matches!(law, Law::Determinism | Law::Odd | Law::Shrink)
+    {
+        return Ok(None);
+    }
+    let experiment = Experiment { case, found, format };
+    let relation = match law {
+        Law::Shrink | Law::Bound | Law::MonotoneThreshold | Law::MonotoneOthers | Law::Refinement => {
+            Relation::AtMost
+        }
+        _ => Relation::Equal,
+    };
+    let pairs = match law {
+        Law::Bound => experiment.bound(subject)?,
+        Law::IdentityBelow => experiment.identity_below(subject)?,
+        Law::Idempotence => experiment.idempotence(subject)?,
+        Law::Direction => experiment.direction(subject)?,
+        Law::Odd => experiment.mapped(subject, |x| -x, |c| c)?,
+        Law::Shrink => Some(differences(&case.before, &experiment.run(subject)?)),
+        Law::PowerOfTwo => experiment.mapped(subject, |x| 2.0 * x, |c| 2.0 * c)?,
+        Law::Unscale => experiment.mapped(subject, |x| 16.0 * x, |c| 16.0 * c)?,
+        Law::MonotoneThreshold => experiment.monotone_threshold(subject)?,
+        Law::MonotoneOthers => experiment.monotone_others(subject)?,
+        Law::Permutation => experiment.permutation(subject)?,
+        Law::TensorOrder => experiment.tensor_order(subject)?,
+        Law::Locality => experiment.disturbed(subject, |x| if x == 0.0 { 1.0 } else { 4.0 * x })?,
+        Law::Confinement => experiment.disturbed(subject, |_| f64::NAN)?,
+        Law::Refinement => experiment.refinement(subject)?,
+        Law::SplitMerge => experiment.split_merge(subject)?,
+        Law::ZeroPadding => experiment.zero_padding(subject)?,
+        Law::Duplicate => experiment.duplicate(subject)?,
+        Law::Frame => experiment.frame(subject)?,
+        Law::Determinism => experiment.determinism(subject)?,
+        Law::Singletons => experiment.singletons(subject)?,
+    };
+    Ok(pairs
+        .filter(|pairs| !pairs.is_empty())
+        .map(|pairs| (relation, format, pairs)))
+}
+
+/// The one type of all tensors; laws do not speak about mixed ones.
+fn common_format(tensors: &[Tensor]) -> Option<Format> {
+    let format = tensors.first()?.data.format();
+    tensors
+        .iter()
+        .all(|t| t.data.format() == format)
+        .then_some(format)
+}
+
+/// Whether everything is finite and far enough inside its type that factors of 16 and sums of squares are harmless.
+fn plain(case: &Case) -> bool {
+    let fine = |t: &Tensor| {
+        let (low, high) = (
+            t.data.format().min_normal() * 1024.0,
+            t.data.format().max() / 1024.0,
+        );
+        t.data
+            .values()
+            .iter()
+            .all(|x| *x == 0.0 || (low..high).contains(&x.abs()))
+    };
+    let positive = case
+        .policy
+        .rule
+        .threshold()
+        .is_none_or(|c| c.get() > 0.0 && c.get().is_finite());
+    positive && case.before.iter().all(fine)
+}
+
+struct Experiment<'a> {
+    case: &'a Case,
+    found: Vec<Component>,
+    format: Format,
+}
+
+type Pairs = Result<Option<Vec<Pair>>, String>;
+
+impl Experiment<'_> {
+    fn run(&self, subject: &mut Subject<'_>) -> Result<Vec<Tensor>, String> {
+        subject(self.case)
+    }
+
+    fn with(&self, before: Vec<Tensor>) -> Case {
+        Case {
+            before,
+            ..self.case.clone()
+        }
+    }
+
+    /// `T(f(g); h(c)) = f(T(g; c))` for an `f` that is exact.
+    fn mapped(&self, subject: &mut Subject<'_>, f: fn(f64) -> f64, h: fn(f64) -> f64) -> Pairs {
+        let mapped = |tensors: &[Tensor]| -> Vec<Tensor> {
+            tensors
+                .iter()
+                .map(|t| t.with(t.data.values().into_iter().map(f)))
+                .collect()
+        };
+        let other = Case {
+            policy: with_threshold(&self.case.policy, h),
+            ..self.with(mapped(&self.case.before))
+        };
+        let expected = mapped(&self.run(subject)?);
+        // What the map pushes below the normal numbers has lost digits.
+        let kept = |p: &Pair| p.expected == 0.0 || p.expected.abs() > 64.0 * self.format.min_normal();
+        Ok(Some(
+            differences(&expected, &subject(&other)?)
+                .into_iter()
+                .filter(kept)
+                .collect(),
+        ))
+    }
+
+    /// The norm of each component after clipping, against its threshold.
+    fn bound(&self, subject: &mut Subject<'_>) -> Pairs {
+        let after = self.run(subject)?;
+        let norms = self.found.iter().filter_map(|component| {
+            let scaled = component.members.iter().all(|m| m.scaled && m.counted);
+            let c = component.threshold.filter(|_| scaled)?;
+            let by_value = matches!(self.case.policy.rule, Rule::Value { .. });
+            let statistic = if by_value {
+                Statistic::MAX
+            } else {
+                self.case.policy.statistic
+            };
+            let norm = total(component, &after, statistic).norm().interval.lo;
+            Some(Pair {
+                tensor: component.id.clone(),
+                index: 0,
+                expected: c,
+                got: norm,
+            })
+        });
+        Ok(Some(norms.collect()))
+    }
+
+    /// With a threshold of four times the largest norm nothing changes.
+    fn identity_below(&self, subject: &mut Subject<'_>) -> Pairs {
+        let norms = self.found.iter().map(|c| {
+            total(c, &self.case.before, self.case.policy.statistic)
+                .norm()
+                .interval
+                .hi
+        });
+        let largest = norms.fold(0.0, f64::max);
+        let threshold = (4.0 * largest).max(0.001);
+        if threshold > self.format.max() || !self.case.policy.selections.is_empty() {
+            return Ok(None);
+        }
+        let mut other = self.case.clone();
+        other.policy = at_threshold(&self.case.policy, threshold);
+        Ok(Some(differences(&self.case.before, &subject(&other)?)))
+    }
+
+    fn idempotence(&self, subject: &mut Subject<'_>) -> Pairs {
+        let once = self.run(subject)?;
+        let twice = subject(&self.with(once.clone()))?;
+        Ok(Some(differences(&once, &twice)))
+    }
+
+    /// Every element against its component's scale, read off the largest element.
+    fn direction(&self, subject: &mut Subject<'_>) -> Pairs {
+        let after = self.run(subject)?;
+        let mut pairs = Vec::new();
+        for component in &self.found {
+            let all = component
+                .members
+                .iter()
+                .filter(|m| m.scaled)
+                .flat_map(|m| (0..m.len()).map(move |k| (m.tensor, m.index(k))));
+            let all: Vec<(usize, usize)> = all.collect();
+            let before = |&(t, i): &(usize, usize)| self.case.before[t].data.get(i);
+            let Some(&(t, i)) = all
+                .iter()
+                .max_by(|a, b| before(a).abs().total_cmp(&before(b).abs()))
+            else {
+                continue;
+            };
+            let scale = after[t].data.get(i) / before(&(t, i));
+            if scale.is_finite() {
+                pairs.extend(all.iter().map(|&(t, i)| Pair {
+                    tensor: after[t].name.clone(),
+                    index: i,
+                    expected: before(&(t, i)) * scale,
+                    got: after[t].data.get(i),
+                }));
+            }
+        }
+        pairs.retain(|p| p.expected.abs() > 64.0 * self.format.min_normal());
+        Ok(Some(pairs))
+    }
+
+    fn monotone_threshold(&self, subject: &mut Subject<'_>) -> Pairs {
+        let mut other = self.case.clone();
+        other.policy = with_threshold(&self.case.policy, |c| 1.25 * c);
+        let larger = subject(&other)?;
+        Ok(Some(differences(&larger, &self.run(subject)?)))
+    }
+
+    /// The first element of each tensor doubled; all others may only shrink.
+    fn monotone_others(&self, subject: &mut Subject<'_>) -> Pairs {
+        let raised = self.case.before.iter().map(|t| {
+            t.with(
+                t.data
+                    .values()
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, x)| if i == 0 { 2.0 * x } else { x }),
+            )
+        });
+        let raised = subject(&self.with(raised.collect()))?;
+        let mut pairs = differences(&self.run(subject)?, &raised);
+        pairs.retain(|pair| pair.index > 0);
+        Ok(Some(pairs))
+    }
+
+    /// Each tensor reversed, where no partition looks inside.
+    fn permutation(&self, subject: &mut Subject<'_>) -> Pairs {
+        if self.case.policy.partition.cuts_tensors() || !self.case.values.is_empty() {
+            return Ok(None);
+        }
+        let reversed = |tensors: &[Tensor]| -> Vec<Tensor> {
+            tensors
+                .iter()
+                .map(|t| t.with(t.data.values().into_iter().rev()))
+                .collect()
+        };
+        let expected = reversed(&self.run(subject)?);
+        Ok(Some(differences(
+            &expected,
+            &subject(&self.with(reversed(&self.case.before)))?,
+        )))
+    }
+
+    fn tensor_order(&self, subject: &mut Subject<'_>) -> Pairs {
+        let reversed: Vec<Tensor> = self.case.before.iter().rev().cloned().collect();
+        Ok(Some(differences(
+            &self.run(subject)?,
+            &subject(&self.with(reversed))?,
+        )))
+    }
+
+    /// All elements of the last component changed; the other components must not notice.
+    fn disturbed(&self, subject: &mut Subject<'_>, f: fn(f64) -> f64) -> Pairs {
+        let Some(last) = self.found.last().filter(|_| self.found.len() > 1) else {
+            return Ok(None);
+        };
+        let mut before = self.case.before.clone();
+        for member in &last.members {
+            for i in (0..member.len()).map(|k| member.index(k)) {
+                let x = before[member.tensor].data.get(i);
+                before[member.tensor].data.set(i, f(x));
+            }
+        }
+        let (expected, got) = (self.run(subject)?, subject(&self.with(before))?);
+        let mut pairs = differences(&expected, &got);
+        pairs.retain(|pair| {
+            !last.members.iter().any(|m| {
+                self.case.before[m.tensor].name == pair.tensor
+                    && (0..m.len()).any(|k| m.index(k) == pair.index)
+            })
+        });
+        Ok(Some(pairs))
+    }
+
+    /// The next finer partition, same threshold.
+    fn refinement(&self, subject: &mut Subject<'_>) -> Pairs {
+        let finer = match self.case.policy.partition {
+            Partition::Global => Partition::Parameter,
+            Partition::Parameter => Partition::Row,
+            _ => return Ok(None),
+        };
+        let mut other = self.case.clone();
+        other.policy.partition = finer;
+        Ok(Some(differences(&subject(&other)?, &self.run(subject)?)))
+    }
+
+    /// Every tensor as two, under the global partition.
+    fn split_merge(&self, subject: &mut Subject<'_>) -> Pairs {
+        if self.case.policy.partition != Partition::Global || !self.case.policy.selections.is_empty() {
+            return Ok(None);
+        }
+        let mut pieces = Vec::new();
+        for t in &self.case.before {
+            let values = t.data.values();
+            let (a, b) = values.split_at(values.len() / 3);
+            pieces.push(Tensor::vector(&format!("{}.0", t.name), self.format, a));
+            pieces.push(Tensor::vector(&format!("{}.1", t.name), self.format, b));
+        }
+        let cut = subject(&self.with(pieces))?;
+        let merged = self.case.before.iter().map(|t| {
+            let piece = |i: usize| find(&cut, &format!("{}.{i}", t.name)).map(super::super::Data::values);
+            let (a, b) = (piece(0).unwrap_or_default(), piece(1).unwrap_or_default());
+            t.with(a.into_iter().chain(b))
+        });
+        let merged: Vec<Tensor> = merged.collect();
+        Ok(Some(differences(&self.run(subject)?, &merged)))
+    }
+
+    /// Seven zeros behind each tensor, which becomes a vector.
+    fn zero_padding(&self, subject: &mut Subject<'_>) -> Pairs {
+        if self.case.policy.partition.cuts_tensors() || !self.case.values.is_empty() {
+            return Ok(None);
+        }
+        let padded = |tensors: &[Tensor]| -> Vec<Tensor> {
+            let pad = |t: &Tensor| [t.data.values(), vec![0.0; 7]].concat();
+            tensors
+                .iter()
+                .map(|t| Tensor::vector(&t.name, self.format, &pad(t)))
+                .collect()
+        };
+        let expected = padded(&self.run(subject)?);
+        Ok(Some(differences(
+            &expected,
+            &subject(&self.with(padded(&self.case.before)))?,
+        )))
+    }
+
+    /// The first tensor a second time, tied.
+    fn duplicate(&self, subject: &mut Subject<'_>) -> Pairs {
+        let Some(first) = self.case.before.first() else {
+            return Ok(None);
+        };
+        let expected = self.run(subject)?;
+        let tie = Role::Tie(first.name.clone());
+        let copy = Tensor {
+            name: EXTRA.to_owned(),
+            ..first.clone()
+        };
+        let got = subject(&self.added(copy, tie)?)?;
+        let twin = got.iter().find(|t| t.name == EXTRA);
+        let mut pairs = differences(&expected, &got);
+        let clipped = expected.first().cloned().into_iter().collect::<Vec<_>>();
+        if let Some(twin) = twin {
+            pairs.extend(differences(
+                &clipped,
+                &[Tensor {
+                    name: first.name.clone(),
+                    ..twin.clone()
+                }],
+            ));
+        }
+        Ok(Some(pairs))
+    }
+
+    /// A large excluded tensor beside the others.
+    fn frame(&self, subject: &mut Subject<'_>) -> Pairs {
+        let frozen = Tensor::vector(EXTRA, self.format, &[100.0, -0.0, 200.0]);
+        let mut expected = self.run(subject)?;
+        expected.push(frozen.clone());
+        Ok(Some(differences(
+            &expected,
+            &subject(&self.added(frozen, Role::Exclude)?)?,
+        )))
+    }
+
+    /// The case with one more tensor and its treatment.
+    fn added(&self, tensor: Tensor, role: Role) -> Result<Case, String> {
+        let mut case = self.case.clone();
+        if let Some(value) = find(&case.values, &case.before[0].name).cloned() {
+            case.values.push(Tensor {
+                data: value,
+                ..tensor.clone()
+            });
+        }
+        case.before.push(tensor);
+        let pattern = Pattern::new(EXTRA).map_err(|e| e.to_string())?;
+        case.policy.selections.insert(0, Selection { pattern, role });
+        Ok(case)
+    }
+
+    /// The same call before and after a call with other gradients.
+    fn determinism(&self, subject: &mut Subject<'_>) -> Pairs {
+        let first = self.run(subject)?;
+        let other = self
+            .case
+            .before
+            .iter()
+            .map(|t| t.with(t.data.values().into_iter().map(|x| 0.5 * x + 0.5)));
+        // What comes of the other gradients is of no interest, not even a refusal.
+        let _ = subject(&self.with(other.collect()));
+        Ok(Some(differences(&first, &self.run(subject)?)))
+    }
+
+    /// Every element a component of its own, against a clamp.
+    fn singletons(&self, subject: &mut Subject<'_>) -> Pairs {
+        let Some(c) = self.case.policy.rule.threshold() else {
+            return Ok(None);
+        };
+        let norm = matches!(self.case.policy.statistic, Statistic::Norm(_) | Statistic::Rms);
+        if !norm || !self.case.policy.selections.is_empty() {
+            return Ok(None);
+        }
+        let mut other = self.case.clone();
+        other.policy.partition = Partition::Axes(Vec::new());
+        let c = self.format.round(c.get());
+        let clamped = self
+            .case
+            .before
+            .iter()
+            .map(|t| t.with(t.data.values().into_iter().map(|x| x.clamp(-c, c))));
+        let clamped: Vec<Tensor> = clamped.collect();
+        Ok(Some(differences(&clamped, &subject(&other)?)))
+    }
+}
+
+/// All elements of the expected tensors with those of the same name that came; a missing one is NaN.
+fn differences(expected: &[Tensor], got: &[Tensor]) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for tensor in expected {
+        let other = find(got, &tensor.name).filter(|data| data.len() == tensor.data.len());
+        pairs.extend((0..tensor.data.len()).map(|i| Pair {
+            tensor: tensor.name.clone(),
+            index: i,
+            expected: tensor.data.get(i),
+            got: other.map_or(f64::NAN, |data| data.get(i)),
+        }));
+    }
+    pairs
+}
+
+/// The policy with every threshold mapped.
+fn with_threshold(policy: &ClipPolicy, f: fn(f64) -> f64) -> ClipPolicy {
+    let mut policy = policy.clone();
+    let map = |c: &mut Threshold| *c = Threshold::unchecked(f(c.get()));
+    set(&mut policy.rule, map);
+    for selection in &mut policy.selections {
+        if let Role::Group(c) = &mut selection.role {
+            map(c);
+        }
+    }
+    policy
+}
+
+/// The policy at another threshold.
+fn at_threshold(policy: &ClipPolicy, threshold: f64) -> ClipPolicy {
+    let mut policy = policy.clone();
+    set(&mut policy.rule, |c| *c = Threshold::unchecked(threshold));
+    policy
+}
+
+fn set(rule: &mut Rule, f: impl FnOnce(&mut Threshold)) {
+    match rule {
+        Rule::Norm { threshold, .. } | Rule::Value { threshold, .. } => f(threshold),
+        _ => {}
+    }
+}
