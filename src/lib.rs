@@ -46,6 +46,7 @@
 //! Without features, clipping, layers, models and training steps remain, with no file format and no tokenizer. No
 //! feature changes a number.
 
+pub mod cases;
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;
 #[cfg(feature = "cli")]
