@@ -44,6 +44,11 @@ impl Member {
         self.len() == 0
     }
 
+    /// Whether it is the only element of its tensor, or of its unit.
+    pub(super) fn alone(&self) -> bool {
+        self.len() == 1
+    }
+
     /// Where the `k`th element lies in its tensor.
     pub fn index(&self, mut k: usize) -> usize {
         let mut index = self.first;
@@ -103,11 +108,7 @@ pub fn components(policy: &ClipPolicy, tensors: &[Tensor]) -> Result<Vec<Compone
         };
         let threshold = treatment.group.map(|(_, c)| c);
         let threshold = threshold.or_else(|| policy.rule.threshold().map(crate::clip::Threshold::get));
-        for (base, first, axes) in parts(&policy.partition, treatment.name, tensor)? {
-            let id = match treatment.group {
-                Some((pattern, _)) => format!("{base}({pattern})"),
-                None => base,
-            };
+        for (id, first, axes) in parts(&policy.partition, &treatment, tensor)? {
             let at = *places.entry(id.clone()).or_insert_with(|| {
                 found.push(Component {
                     id,
@@ -180,8 +181,18 @@ fn treatment<'a>(
 type Part = (String, usize, Vec<(usize, usize)>);
 
 /// The parts into which a partition cuts a tensor.
-fn parts(partition: &Partition, name: &str, tensor: &Tensor) -> Result<Vec<Part>, OracleError> {
-    let whole = |id: &str| Ok(vec![(id.to_owned(), 0, vec![(tensor.data.len(), 1)])]);
+fn parts(
+    partition: &Partition,
+    treatment: &Treatment<'_>,
+    tensor: &Tensor,
+) -> Result<Vec<Part>, OracleError> {
+    let name = treatment.name;
+    // A group's pattern stands behind the id and before the number of a unit.
+    let id = |base: &str| match treatment.group {
+        Some((pattern, _)) => format!("{base}({pattern})"),
+        None => base.to_owned(),
+    };
+    let whole = |base: &str| Ok(vec![(id(base), 0, vec![(tensor.data.len(), 1)])]);
     let module = name.rfind('.').map_or(name, |dot| &name[..dot]);
     let rank = tensor.shape.len();
     let summed: Vec<usize> = match partition {
@@ -189,12 +200,12 @@ fn parts(partition: &Partition, name: &str, tensor: &Tensor) -> Result<Vec<Part>
         Partition::Parameter => return whole(name),
         Partition::Module => return whole(module),
         Partition::Layer => return whole(layer(name).unwrap_or(module)),
-        Partition::Row if rank < 2 => return whole(name),
+        Partition::Row if rank < 2 => (0..rank).collect(),
         Partition::Row => (1..rank).collect(),
         Partition::OptaxUnit => {
             let long = tensor.shape.iter().filter(|&&length| length != 1).count();
             match (long, rank) {
-                (0 | 1, _) => return whole(name),
+                (0 | 1, _) => (0..rank).collect(),
                 (_, 2 | 3) => vec![0],
                 (_, 4 | 5) => (0..rank - 1).collect(),
                 _ => return Err(uncut(partition, tensor)),
@@ -205,7 +216,7 @@ fn parts(partition: &Partition, name: &str, tensor: &Tensor) -> Result<Vec<Part>
         }
         Partition::Axes(axes) => axes.clone(),
     };
-    Ok(units(name, &tensor.shape, &summed))
+    Ok(units(&id(name), &tensor.shape, &summed))
 }
 
 fn uncut(partition: &Partition, tensor: &Tensor) -> OracleError {
@@ -319,7 +330,7 @@ mod tests {
         assert_eq!(part(&[2], &[], 1), ("t[1]".to_owned(), vec![1]));
         assert_eq!(
             ids("row:1", &[tensor("v", &[3]), tensor("m", &[2, 2])]),
-            ["v", "m[0]", "m[1]"]
+            ["v[0]", "m[0]", "m[1]"]
         );
     }
 }

@@ -212,7 +212,10 @@ fn component(
     let differs = tally.histogram[1..].iter().any(|&count| count > 0);
     let verdict = match tally.worst {
         // The right bits are right, whatever was declared.
-        worst if worst <= 1.0 && tally.ulp == 0 => Verdict::Pass { ulp: 0, share: 0.0 },
+        worst if worst <= 1.0 && tally.ulp == 0 => Verdict::Pass {
+            ulp: 0,
+            share: tally.share,
+        },
         worst if worst > tolerance::LOGIC => Verdict::FailLogic { ratio: worst },
         worst if worst > 1.0 => Verdict::FailRounding { ratio: worst },
         _ if expected.bound.is_vacuous() => Verdict::Vacuous {
@@ -239,7 +242,7 @@ fn component(
 #[derive(Default)]
 struct Tally {
     mismatched: List,
-    /// The largest distance from the exact expectation.
+    /// The largest distance of an element from the exact expectation.
     ulp: u64,
     /// The largest share of the budget among what is within it.
     share: f64,
@@ -254,7 +257,6 @@ impl Tally {
     /// Counts a number against its exact and its allowed value.
     fn count(&mut self, format: Format, exact: Interval, allowed: Interval, got: f64) -> bool {
         let ulp = distance(format, exact, got);
-        self.ulp = self.ulp.max(ulp);
         if ulp == 0 {
             return true;
         }
@@ -315,7 +317,7 @@ fn returned(candidate: &Candidate, expected: &Expected, tally: &mut Tally) {
     let of = |list: &[(String, f64)]| list.iter().find(|(other, _)| other == id).map(|&(_, x)| x);
     let format = expected.format;
     // A source may return its norm in a wider type than the one that it scales with.
-    let norm = expected.allowed_norm.with(expected.norm.interval);
+    let norm = expected.allowed_norm.with(expected.computed_norm);
     let entries = [
         (
             Place::Norm,
@@ -375,6 +377,7 @@ fn walk(case: &Case, after: &[&Tensor], expected: &Expected, tally: &mut Tally) 
             let exact = function.exact(x, v);
             let ulp = distance(format, exact, y);
             tally.histogram[bucket(ulp)] += 1;
+            tally.ulp = tally.ulp.max(ulp);
             if ulp == 0 {
                 continue;
             }

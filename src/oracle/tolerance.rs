@@ -222,13 +222,16 @@ pub fn roundings(rule: &Rule) -> u32 {
             | Convention::JaxPrivacy
             | Convention::OptaxExample
             | Convention::PaddleGlobal
-            | Convention::Optax
             | Convention::TfNorm
             | Convention::MindSpore
             | Convention::DivMax
             | Convention::TfPrivacy => 2,
-            // A sum, a quotient, and x·k.
-            Convention::TorchBranch | Convention::Mxnet | Convention::PaddleNorm => 3,
+            // A sum, a quotient, and x·k; or a reciprocal and two products.
+            Convention::TorchBranch
+            | Convention::Mxnet
+            | Convention::PaddleNorm
+            | Convention::Optax
+            | Convention::OptaxRms => 3,
             // A sum or a second factor, a reciprocal, a product, and x·k.
             Convention::Torch | Convention::Burn | Convention::TfGlobal | Convention::TfAverage => 4,
             // /S, +ε, /c, ·S, the reciprocal, and x·k.

@@ -25,6 +25,7 @@ mod gradcheck;
 #[cfg(feature = "data")]
 mod metric;
 mod names;
+mod oracle_clip;
 mod oracle_exact;
 #[cfg(feature = "checkpoint")]
 mod parity;

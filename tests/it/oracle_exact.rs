@@ -198,7 +198,8 @@ fn the_norm_is_rounded_once() {
     assert_eq!(above.round(Format::F16).lo, 2050.0, "the exact sum can");
 }
 
-/// Every pattern of the 16-bit formats, decoded, and every f32 near their midpoints, encoded, against the `half` crate.
+/// Every pattern of the 16-bit formats, decoded, and the f32 at and around every midpoint, encoded, against the `half` crate.
+/// Not its `from_f64`: that drops the lower half of the mantissa first, and so rounds 2⁻²⁵(1 + 2⁻⁵²) to 0.
 #[cfg(feature = "checkpoint")]
 #[test]
 fn conversions_agree_with_half() {
@@ -214,18 +215,20 @@ fn conversions_agree_with_half() {
                 continue;
             }
             assert_eq!(format.encode(value), bits);
-            // The midpoint to the next number, and its two neighbours in f64.
+            // The midpoint to the next number, and its two neighbours in f32.
             let next = format.from_ordinal(format.ordinal(value) + 1);
             let middle = if next.is_finite() {
                 f64::midpoint(value, next)
             } else {
                 value * 1.001
             };
+            let middle = middle as f32;
             for x in [middle, middle.next_up(), middle.next_down()] {
                 let half = match format {
-                    Format::F16 => f16::from_f64(x).to_f64(),
-                    _ => bf16::from_f64(x).to_f64(),
+                    Format::F16 => f16::from_f32(x).to_f64(),
+                    _ => bf16::from_f32(x).to_f64(),
                 };
+                let x = f64::from(x);
                 assert!(same(format.round(x), half), "{format} {x:e}: {half:e}");
                 assert!(same(format.decode(format.encode(x)), half), "{format} {x:e}");
             }
@@ -268,7 +271,7 @@ fn norms_from_python() {
             let n = norm(Statistic::Norm(p.parse().expect("p")), data.slice(0..x.len())).interval;
             let (lo, hi) = (number(&bounds[0]), number(&bounds[1]));
             assert!(n.lo <= hi && lo <= n.hi, "p = {p}: {n:?} and [{lo:e}, {hi:e}]");
-            assert!(n.hi - n.lo <= 1e-11 * n.hi, "p = {p}: {n:?} is wide");
+            assert!(n.hi - n.lo <= 1e-11 * n.hi + 1e-322, "p = {p}: {n:?} is wide");
         }
     }
 }

@@ -26,6 +26,10 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
                 Kernel::Keep
             }
         }
+        // Without a positive threshold the source only takes the loss scale out.
+        Convention::DeepSpeed { loss_scale } if c <= 0.0 || c.is_nan() => {
+            Kernel::Times(m.div(1.0, m.scalar(loss_scale)))
+        }
         Convention::DeepSpeed { loss_scale } => {
             let s = m.scalar(loss_scale);
             let over = m.div(m.add(m.div(n, s), m.scalar(1e-6)), scalar);
@@ -33,11 +37,17 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
         }
         Convention::Mxnet => one_at_most(m.div(scalar, m.add(n, m.scalar(1e-8)))),
         Convention::Burn => {
-            let tiny = m.format.min_normal();
-            one_at_most(m.mul(m.div(1.0, m.add(n, tiny)), scalar))
+            // Its configuration keeps thresholds in f32.
+            let (tiny, c) = (m.format.min_normal(), m.scalar(f64::from(c as f32)));
+            one_at_most(m.mul(m.div(1.0, m.add(n, tiny)), c))
         }
         Convention::Optax if n < tensor => Kernel::Keep,
-        Convention::Optax => Kernel::DivideTimes { n, c: tensor },
+        // XLA on a CPU multiplies by the reciprocal of a scalar divisor (measured with jax 0.10.2).
+        Convention::Optax => Kernel::ReciprocalTimes {
+            n: m.constant(n),
+            c: tensor,
+        },
+        Convention::OptaxRms => Kernel::Reciprocal(max(1.0, m.div(n, tensor))),
         Convention::OptaxExample => {
             let k = min(m.div(tensor, n), 1.0);
             Kernel::Times(if k.is_nan() { 1.0 } else { k.max(-m.format.max()) })
@@ -51,12 +61,15 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
         // The source adds n - n to the scale: 0, or NaN if n is not finite.
         Convention::TfGlobal if !n.is_finite() => Kernel::Times(f64::NAN),
         Convention::TfGlobal => Kernel::Times(m.mul(tensor, min(m.div(1.0, n), m.div(1.0, tensor)))),
-        Convention::TfNorm => Kernel::TimesDivide {
-            c: tensor,
-            d: max(n, tensor),
-        },
+        // A negative threshold counts as 0.
+        Convention::TfNorm => {
+            let c = max(tensor, 0.0);
+            Kernel::TimesDivide { c, d: max(n, c) }
+        }
         Convention::TfAverage => {
-            let inverse = m.mul(m.constant(elements as f64), m.div(1.0, n));
+            // Here n is the mean in f64; `rsqrt` of the sum rounds once.
+            let root = n * elements as f64;
+            let inverse = m.mul(m.constant(elements as f64), m.constant(1.0 / root));
             Kernel::TimesTimes {
                 c: tensor,
                 k: min(inverse, m.div(1.0, tensor)),
@@ -78,22 +91,28 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
     }
 }
 
-/// Whether the convention shortens a component of norm `n`, as opposed to leaving it, up to the rounding of a factor 1.
-pub(super) fn clips(convention: Convention, n: f64, c: f64) -> bool {
-    match convention {
-        Convention::Torch | Convention::TorchBranch => n + 1e-6 > c,
-        Convention::DeepSpeed { loss_scale } => n / loss_scale + 1e-6 > c,
-        Convention::Mxnet => n + 1e-8 > c,
-        Convention::TfPrivacy => n.max(1e-8) > c,
-        _ => n > c,
-    }
+/// Whether the convention takes a component of norm `n` for one that is to be clipped: by its own comparison where it has
+/// one, by a scale below 1 where it has an ε. A NaN is above every threshold.
+pub(super) fn clips(convention: Convention, m: Machine, n: f64, c: f64, elements: u64) -> bool {
+    let scale = kernel(convention, m, n, c, elements).scale();
+    let below = match convention {
+        Convention::Exact => n <= c,
+        Convention::Optax | Convention::JaxExample | Convention::MindSpore => n < m.constant(c),
+        Convention::DeepSpeed { loss_scale } => scale * loss_scale >= 1.0,
+        Convention::Torch | Convention::TorchBranch | Convention::Mxnet | Convention::Burn => scale >= 1.0,
+        Convention::TfAverage => n <= c,
+        _ => n <= m.constant(c),
+    };
+    !below
 }
 
 /// Why the source refuses the threshold, if it does.
 pub(super) fn refuses(convention: Convention, c: f64) -> Option<&'static str> {
     match convention {
         Convention::JaxPrivacy if c < 0.0 => Some("jax-privacy refuses a negative threshold"),
-        Convention::MindSpore if c <= 0.0 => Some("mindspore refuses a threshold that is not above 0"),
+        Convention::MindSpore if c <= 0.0 || c.is_nan() => {
+            Some("mindspore refuses a threshold that is not above 0")
+        }
         _ => None,
     }
 }

@@ -12,8 +12,10 @@ pub(super) enum Kernel {
     Fill(f64),
     /// `x·k`.
     Times(f64),
-    /// `(x/n)·c`.
-    DivideTimes { n: f64, c: f64 },
+    /// `(x·RN(1/n))·c`; in a tensor of one element `(x/n)·c`.
+    ReciprocalTimes { n: f64, c: f64 },
+    /// `x·RN(1/d)`; in a tensor of one element `x/d`.
+    Reciprocal(f64),
     /// `(x·c)/d`.
     TimesDivide { c: f64, d: f64 },
     /// `(x·c)·k`.
@@ -31,21 +33,24 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    /// The result for element `x`, whose second moment is `v` (only [`Kernel::Spike`] looks at it).
-    pub(super) fn apply(self, m: Machine, x: f64, v: f64) -> f64 {
+    /// The result for element `x`, whose second moment is `v` (only [`Kernel::Spike`] looks at it); `single`: it is the
+    /// only element of its tensor.
+    pub(super) fn apply(self, m: Machine, x: f64, v: f64, single: bool) -> f64 {
         match self {
             Self::Keep => x,
             Self::Fill(value) => value,
             Self::Times(k) => m.mul(x, k),
-            Self::DivideTimes { n, c } => m.mul(m.div(x, n), c),
+            Self::ReciprocalTimes { n, c } if single => m.mul(m.div(x, n), c),
+            Self::ReciprocalTimes { n, c } => m.mul(m.mul(x, m.div(1.0, n)), c),
+            Self::Reciprocal(d) if !single => m.mul(x, m.div(1.0, d)),
             Self::TimesDivide { c, d } => m.div(m.mul(x, c), d),
             Self::TimesTimes { c, k } => m.mul(m.mul(x, c), k),
-            Self::Divide(d) => m.div(x, d),
+            Self::Reciprocal(d) | Self::Divide(d) => m.div(x, d),
             Self::Value { c, form } => value(x, c, form),
             Self::Soft { c, curve } => m.round(soft(x, c, curve)),
             Self::Spike { theta } => {
                 let bound = theta * v;
-                if x * x > bound {
+                if x * x > bound && v > 0.0 {
                     m.round(bound.sqrt().copysign(x))
                 } else {
                     x
@@ -66,10 +71,10 @@ impl Kernel {
         match self {
             Self::Keep => 1.0,
             Self::Times(k) => k,
-            Self::DivideTimes { n, c } => c / n,
+            Self::ReciprocalTimes { n, c } => c / n,
             Self::TimesDivide { c, d } => c / d,
             Self::TimesTimes { c, k } => c * k,
-            Self::Divide(d) => 1.0 / d,
+            Self::Divide(d) | Self::Reciprocal(d) => 1.0 / d,
             Self::Fill(_)
             | Self::Value { .. }
             | Self::Soft { .. }
@@ -80,7 +85,10 @@ impl Kernel {
 
     /// Whether every finite element stays as it is, by construction.
     pub(super) fn is_identity(self) -> bool {
-        matches!(self, Self::Keep | Self::Times(1.0) | Self::Divide(1.0))
+        matches!(
+            self,
+            Self::Keep | Self::Times(1.0) | Self::Divide(1.0) | Self::Reciprocal(1.0)
+        )
     }
 }
 
@@ -96,6 +104,9 @@ fn value(x: f64, c: f64, form: ValueForm) -> f64 {
 
 fn soft(x: f64, c: f64, curve: Curve) -> f64 {
     match curve {
+        // The limits of all three.
+        _ if c == 0.0 => 0.0_f64.copysign(x) * if x.is_nan() { x } else { 1.0 },
+        Curve::Rational if x.is_infinite() => c.copysign(x),
         Curve::Rational => x / (1.0 + x.abs() / c),
         Curve::Tanh => c * libm::tanh(x / c),
         Curve::MuLaw => {

@@ -48,6 +48,8 @@ pub struct Expected {
     pub norm: Norm,
     /// What the declared arithmetic can make of it, in the type that keeps norms.
     pub allowed_norm: Interval,
+    /// The same before it is rounded to that type.
+    pub computed_norm: Interval,
     /// The relative bound on the norm.
     pub bound: tolerance::NormBound,
     /// What it is held against; an interval for stateful rules, none where the rule has none.
@@ -73,6 +75,8 @@ pub struct Expected {
 pub struct Function {
     machine: Machine,
     output: Format,
+    /// Whether the tensor has one element.
+    single: bool,
     rounding: Rounding,
     exact: Vec<Kernel>,
     allowed: Vec<Kernel>,
@@ -89,7 +93,7 @@ pub fn expect(case: &Case) -> Result<Expectation, OracleError> {
     check(case, &found)?;
     let measured: Vec<Norm> = found
         .par_iter()
-        .map(|component| total(component, &case.before, statistic(case)).norm())
+        .map(|component| total(component, &case.before, case.policy.statistic).norm())
         .collect();
     let global = adaptive::global_norm(case, &found);
     let mut expected = Vec::with_capacity(found.len());
@@ -102,20 +106,6 @@ pub fn expect(case: &Case) -> Result<Expectation, OracleError> {
         components: expected,
         refuses,
     })
-}
-
-/// The statistic whose value the rule's formula reads: TensorFlow's average is written with the 2-norm.
-fn statistic(case: &Case) -> Statistic {
-    match (case.policy.statistic, &case.policy.rule) {
-        (
-            Statistic::Mean,
-            Rule::Norm {
-                convention: crate::clip::Convention::TfAverage,
-                ..
-            },
-        ) => Statistic::L2,
-        (statistic, _) => statistic,
-    }
 }
 
 fn check(case: &Case, found: &[Component]) -> Result<(), OracleError> {
@@ -184,6 +174,7 @@ impl Expected {
         let counted = component.members.iter().filter(|m| m.counted).count() as u64;
         let mut expected = Self {
             allowed_norm: norm.interval,
+            computed_norm: norm.interval,
             threshold: plan.threshold(&component),
             scale: Interval::point(1.0),
             clipped: Clipped::No,
@@ -194,7 +185,7 @@ impl Expected {
             format,
             own,
             counted,
-            statistic: statistic(case),
+            statistic: case.policy.statistic,
             plan,
             declared,
         };
@@ -216,6 +207,7 @@ impl Expected {
             self.counted,
         );
         let computed = self.bound.apply(self.norm.interval);
+        self.computed_norm = computed;
         // What was correctly rounded before stays one number; all else is rounded at the ends.
         self.allowed_norm = if computed == self.norm.interval {
             self.norm.round(self.format)
@@ -225,12 +217,14 @@ impl Expected {
         if matches!(self.plan, Plan::Fixed(_)) {
             return;
         }
-        let kernels = self.kernels(Machine { format: self.format }, self.allowed_norm);
+        let format = self.declared.scale_for(self.own);
+        let machine = Machine { format };
+        let kernels = self.kernels(machine, self.allowed_norm);
         let scales = kernels.iter().map(|kernel| kernel.scale());
         let hull = scales.map(Interval::point).reduce(Interval::with);
         self.scale = hull.unwrap_or(Interval::point(1.0));
         let ends = [self.allowed_norm.lo, self.allowed_norm.hi]
-            .map(|n| self.plan.clips(n, self.component.threshold));
+            .map(|n| self.plan.clips(machine, n, self.component.threshold));
         self.clipped = match ends {
             [true, true] => Clipped::Yes,
             [false, false] => Clipped::No,
@@ -242,7 +236,9 @@ impl Expected {
 
     /// The scale with the slack of its own roundings.
     pub fn allowed_scale(&self) -> Interval {
-        let (relative, _) = self.plan.slack(&self.declared, self.format, self.format);
+        let (relative, _) = self
+            .plan
+            .slack(&self.declared, self.declared.scale_for(self.own), self.own);
         let slack = |end: f64| end.abs() * relative;
         Interval {
             lo: self.scale.lo - slack(self.scale.lo),
@@ -278,7 +274,7 @@ impl Expected {
         allowed: Interval,
     ) -> Function {
         let machine = Machine {
-            format: self.declared.scale.unwrap_or(output),
+            format: self.plan.scale_format(&self.declared, self.own, output),
         };
         let keep = vec![Kernel::Keep];
         let (exact, allowed) = if member.scaled {
@@ -295,6 +291,7 @@ impl Expected {
         Function {
             machine,
             output,
+            single: member.alone(),
             rounding: self.declared.rounding,
             exact,
             allowed,
@@ -333,7 +330,7 @@ impl Function {
     fn hull(&self, kernels: &[Kernel], x: f64, v: f64) -> Interval {
         let results = kernels
             .iter()
-            .map(|k| self.output.round(k.apply(self.machine, x, v)));
+            .map(|k| self.output.round(k.apply(self.machine, x, v, self.single)));
         let hull = results.map(Interval::point).reduce(Interval::with);
         hull.unwrap_or(Interval::point(x))
     }

@@ -70,13 +70,29 @@ impl Plan {
             Self::Rule {
                 rule: Rule::Norm { convention, .. },
                 ..
-            } if *convention != Convention::Exact => scale,
+            } if !matches!(convention, Convention::Exact | Convention::TfAverage) => scale,
             Self::Rule {
                 rule: Rule::Agc { .. } | Rule::TrustRatio { .. },
                 ..
             } => scale,
             _ => Format::F64,
         }
+    }
+
+    /// The type in which scales are computed for a tensor of type `leaf`, where the component's own is `own`: optax casts
+    /// its norm to the type of each leaf, the others promote.
+    pub(super) fn scale_format(&self, declared: &Declared, own: Format, leaf: Format) -> Format {
+        let per_leaf = matches!(
+            self,
+            Self::Rule {
+                rule: Rule::Norm {
+                    convention: Convention::Optax | Convention::OptaxRms,
+                    ..
+                },
+                ..
+            }
+        );
+        declared.scale_for(if per_leaf { leaf } else { own })
     }
 
     /// What the norm is held against.
@@ -95,17 +111,23 @@ impl Plan {
     }
 
     /// Whether the rule shortens a component of norm `n`.
-    pub(super) fn clips(&self, n: f64, threshold: Option<f64>) -> bool {
-        let Self::Rule { rule, second, .. } = self else {
+    pub(super) fn clips(&self, m: Machine, n: f64, threshold: Option<f64>) -> bool {
+        let Self::Rule {
+            rule,
+            second,
+            elements,
+            ..
+        } = self
+        else {
             return false;
         };
         let c = threshold.unwrap_or(f64::INFINITY);
         match rule {
             Rule::Keep => false,
-            Rule::Norm { convention, .. } => convention::clips(*convention, n, c),
+            Rule::Norm { convention, .. } => convention::clips(*convention, m, n, c, *elements),
             Rule::Agc { eps, .. } => n > c * second.hi.max(*eps),
             Rule::StableAdamW { .. } => second.hi > c,
-            Rule::Adaptive(rule) => self.adaptive(rule, Machine { format: Format::F64 }, n).scale() < 1.0,
+            Rule::Adaptive(rule) => self.adaptive(rule, m, n).scale() < 1.0,
             // Rules on elements: the caller knows the elements; these say that something may change.
             Rule::Value { .. }
             | Rule::Soft { .. }
