@@ -41,7 +41,8 @@ impl Draw {
 
     /// A number of either sign with a magnitude in `[2^lowest, 2^(highest + 1))`, every binade alike.
     pub(super) fn number(&mut self, lowest: i32, highest: i32) -> f64 {
-        let exponent = lowest + self.below((highest - lowest + 1) as usize) as i32;
+        let binades: Vec<i32> = (lowest..=highest).collect();
+        let exponent = self.choose(&binades);
         let significand = 1.0 + (self.bits() >> 12) as f64 * Format::F64.unit_roundoff();
         self.sign(times_power_of_two(significand, exponent))
     }

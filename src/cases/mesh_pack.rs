@@ -41,7 +41,7 @@ pub(super) fn fill(list: &mut List) {
     for policy in ["global:0.5", "component:0.5@exact"] {
         let embedding = draw.vector("embeddings.weight", Format::F32, 12);
         let mut head = embedding.clone();
-        head.name = "lm_head.weight".to_owned();
+        "lm_head.weight".clone_into(&mut head.name);
         let other = draw.vector("layer.0.output.weight", Format::F32, 6);
         list.add(
             Class::Mesh,

@@ -25,6 +25,8 @@ mod gradcheck;
 #[cfg(feature = "data")]
 mod metric;
 mod names;
+#[cfg(feature = "cli")]
+mod oracle_cli;
 mod oracle_clip;
 mod oracle_exact;
 #[cfg(feature = "checkpoint")]

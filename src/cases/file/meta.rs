@@ -200,8 +200,8 @@ fn fields(map: &Map<String, Value>) -> Result<NamedCase, Vec<String>> {
                 note: own("note"),
                 seed: seed.unwrap_or(0),
                 case: Case {
-                    declared,
                     state,
+                    declared,
                     ..Case::new(policy, Vec::new())
                 },
             })
