@@ -39,7 +39,12 @@ pub(in crate::cli) fn command(args: &Answer) -> Result<u8, Error> {
             case.policy = policy.clone();
         }
         // Of length 0 where the case is declined.
-        let answer = clipped(&case).map_or(Vec::new(), |candidate| result_bytes(&candidate));
+        let mut candidate = clipped(&case);
+        if args.policy.is_some() {
+            // Norms go by component, and the components are others than those that were asked for.
+            candidate = candidate.map(|candidate| Candidate::new(candidate.after));
+        }
+        let answer = candidate.map_or(Vec::new(), |candidate| result_bytes(&candidate));
         stdout
             .write_all(&(answer.len() as u64).to_le_bytes())
             .map_err(broken)?;

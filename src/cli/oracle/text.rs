@@ -3,7 +3,7 @@
 use super::super::aligned;
 use super::{Judged, Outcome};
 use crate::clip::{ClipPolicy, Clipped, Rule};
-use crate::oracle::{ComponentJudgement, Interval, Judgement, Reduction, Verdict};
+use crate::oracle::{ComponentJudgement, Interval, Judgement, Place, Reduction, Verdict};
 use std::fmt::Write;
 
 /// Components that are listed; the worst come first.
@@ -187,10 +187,21 @@ fn advice(policy: &ClipPolicy, judgement: &Judgement) -> Vec<String> {
             .map(|other| format!("the difference: {}", difference(policy, other)))
             .into_iter()
             .collect(),
+        Verdict::FailLogic { .. } if beside(judgement) => vec![
+            "the gradients are right, what was returned beside them is not; the usual mistake is the norm after clipping"
+                .to_owned(),
+        ],
         Verdict::FailLogic { .. } => vec![implied(judgement).unwrap_or_else(|| {
             "no rounding explains this, and no known convention: look at the first element above".to_owned()
         })],
     }
+}
+
+/// Whether every mismatch is in a returned norm, scale or flag.
+fn beside(judgement: &Judgement) -> bool {
+    let mut places = judgement.mismatches.iter().map(|mismatch| &mismatch.place);
+    places.all(|place| !matches!(place, Place::Element { .. }))
+        && judgement.mismatches.len() as u64 == judgement.mismatched
 }
 
 fn rung(reduction: Reduction) -> usize {

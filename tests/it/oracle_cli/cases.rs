@@ -86,7 +86,6 @@ fn the_exact_class_is_exact() {
 
 #[test]
 fn seeds_make_packs() {
-    assert_eq!(Pack::Core.cases(5), Pack::Core.cases(5));
     let files = |seed| {
         let cases = Pack::Core.cases(seed);
         cases
@@ -94,7 +93,7 @@ fn seeds_make_packs() {
             .map(|named| case_bytes(named, None))
             .collect::<Vec<_>>()
     };
-    assert!(files(5) != files(6));
+    assert!(files(5) == files(5) && files(5) != files(6));
 }
 
 #[test]

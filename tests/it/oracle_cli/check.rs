@@ -47,7 +47,11 @@ fn global_instead_of_component_is_named() {
         ("b.weight", &[2], &[0.0, 12.0 * k]),
     ];
     let [before, after] = pair(&files, &after);
-    let (code, out, _) = check(&before, &after, &["--policy", "component:2.5@exact"]);
+    let (code, out, _) = check(
+        &before,
+        &after,
+        &["--policy", "component:2.5@exact", "--declared", "exact"],
+    );
     assert_eq!(code, 1);
     assert!(
         out.contains("POLICY: your output matches `global:2.5@exact`"),
@@ -57,7 +61,11 @@ fn global_instead_of_component_is_named() {
         out.contains("the difference: partition global instead of component"),
         "{out}"
     );
-    assert!(out.contains("`a.weight`[0]: expected 1.5e0"), "{out}");
+    assert!(
+        out.contains("component `a.weight`, `a.weight`[0]: expected 1.49"),
+        "{out}"
+    );
+    assert!(out.contains("got 5.769230"), "{out}");
 }
 
 #[test]
@@ -69,7 +77,14 @@ fn returned_norms_are_judged() {
         check(
             &before,
             &after,
-            &["--policy", "component:2.5@exact", "--norms", &norms],
+            &[
+                "--policy",
+                "component:2.5@exact",
+                "--declared",
+                "exact",
+                "--norms",
+                &norms,
+            ],
         )
     };
     assert_eq!(check("{\"a.weight\": 5.0, \"b.weight\": 12}").0, 0);
@@ -78,6 +93,10 @@ fn returned_norms_are_judged() {
     assert_eq!(code, 1, "{out}");
     assert!(
         out.contains("component `a.weight`, norm: expected 5e0, got 2.5e0"),
+        "{out}"
+    );
+    assert!(
+        out.contains("the gradients are right, what was returned beside them is not"),
         "{out}"
     );
     let (code, _, err) = check("{\"a.weight\": NaN}");
@@ -206,12 +225,13 @@ fn expect_writes_what_must_come_out() {
 fn explain_shows_norms_and_distances() {
     let files = Files::new("explain");
     let path = files.write("case.safetensors", case("component:2.5@exact"));
-    let (code, out, _) = run(&["explain", &path]);
+    let (code, out, _) = run(&["explain", &path, "--declared", "exact"]);
     assert_eq!(code, 0);
     for text in [
         "case: `component:2.5@exact`",
-        "declared arithmetic: unknown",
-        "a.weight   2         5     5             2.5        0.5",
+        "declared arithmetic: exact",
+        "component  elements  norm  allowed norm  threshold  scale               clipped",
+        "a.weight   2         5     5             2.5        0.5                 yes",
         "a.weight[0]  3       1.5",
     ] {
         assert!(out.contains(text), "{text} in\n{out}");
