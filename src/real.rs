@@ -23,10 +23,12 @@ pub trait Real: NdFloat + Gemm + Default + std::iter::Sum {
 impl Real for f32 {
     const NAME: &'static str = "float32";
 
+    #[inline]
     fn of(x: f64) -> Self {
         x as f32
     }
 
+    #[inline]
     fn widen(self) -> f64 {
         f64::from(self)
     }
@@ -39,10 +41,12 @@ impl Real for f32 {
 impl Real for f64 {
     const NAME: &'static str = "float64";
 
+    #[inline]
     fn of(x: f64) -> Self {
         x
     }
 
+    #[inline]
     fn widen(self) -> f64 {
         self
     }

@@ -47,20 +47,7 @@ impl Adaptive {
                 *memory = Some(Memory::History(history));
                 by_norm(Convention::Torch, c, m)
             }
-            Self::Percentile { percentile } => {
-                let mut ring = match memory.take() {
-                    Some(Memory::Ring(ring)) if ring.len() == RING => ring,
-                    _ => vec![n * n; RING],
-                };
-                ring[((step.before + 1) % RING as u64) as usize] = n * n;
-                let mut sorted = ring.clone();
-                sorted.sort_by(f64::total_cmp);
-                *memory = Some(Memory::Ring(ring));
-                match sorted.get(percentile) {
-                    None => Decision::keep(None),
-                    Some(square) => by_norm(Convention::Exact, square.sqrt(), m),
-                }
-            }
+            Self::Percentile { percentile } => ring(percentile, memory, m, step),
             Self::ZClip { .. } => self.zclip(memory, m),
             Self::AdaGc {
                 relative,
@@ -146,6 +133,23 @@ impl Adaptive {
         let variance = alpha * variance + (1.0 - alpha) * (effective - mean) * (effective - mean);
         *memory = Some(Memory::Average { mean, variance });
         by_norm(Convention::TorchBranch, spike.map_or(max, |c| c.min(max)), m)
+    }
+}
+
+/// Percentile clipping.
+fn ring<T: Real>(percentile: usize, memory: &mut Option<Memory>, m: &Measured, step: Step) -> Decision<T> {
+    let square = m.statistic * m.statistic;
+    let mut ring = match memory.take() {
+        Some(Memory::Ring(ring)) if ring.len() == RING => ring,
+        _ => vec![square; RING],
+    };
+    ring[((step.before + 1) % RING as u64) as usize] = square;
+    let mut sorted = ring.clone();
+    sorted.sort_by(f64::total_cmp);
+    *memory = Some(Memory::Ring(ring));
+    match sorted.get(percentile) {
+        None => Decision::keep(None),
+        Some(square) => by_norm(Convention::Exact, square.sqrt(), m),
     }
 }
 

@@ -29,7 +29,7 @@ use rayon::prelude::*;
 /// use ndarray::arr2;
 ///
 /// // Norms 0, 5 and 5 clipped to 1: the sum is (0, 0) + (0.6, 0.8) + (0.8, 0.6).
-/// let mut weight = arr2(&[[0.0, 0.0], [3.0, 4.0], [4.0, 3.0]]);
+/// let mut weight = arr2(&[[0.0_f64, 0.0], [3.0, 4.0], [4.0, 3.0]]);
 /// let policy: ClipPolicy = "global:1@exact".parse()?;
 /// let mut grads = [ParamGrad::new("weight", weight.view_mut().into_dyn())];
 /// let reports = clip_examples(&policy, &mut grads)?;

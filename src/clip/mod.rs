@@ -22,6 +22,7 @@
 //! module knows no model, no layer and no file.
 
 mod adaptive;
+mod checks;
 mod convention;
 mod decision;
 mod edge;

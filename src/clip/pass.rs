@@ -1,6 +1,7 @@
 //! One call: plan, read, decide, write, report.
 
 use super::adaptive::Step;
+use super::checks;
 use super::decision::{Act, Decision, Measured};
 use super::edge::{Confine, Edge};
 use super::error::ClipError;
@@ -25,9 +26,9 @@ pub(super) fn run<T: Real>(
 ) -> Result<ClipReport, ClipError> {
     let names: Vec<(&str, Vec<usize>)> = grads.iter().map(|g| (g.name, g.grad.shape().to_vec())).collect();
     let shapes: Vec<(&str, &[usize])> = names.iter().map(|(name, shape)| (*name, &shape[..])).collect();
-    check_beside(policy, grads)?;
+    checks::beside(policy, grads)?;
     let plan = Plan::new(policy, &shapes)?;
-    check_thresholds(policy, &plan)?;
+    checks::thresholds(policy, &plan)?;
     let mut pieces = pieces::cut(&plan, grads);
     let p = policy.statistic.p();
     let before: Vec<Norms> = pieces::measure(&pieces.iter().map(|x| x.grad.view()).collect::<Vec<_>>(), p);
@@ -75,88 +76,6 @@ pub(super) fn run<T: Real>(
         parameters: parameters(&names, &pieces, &before, &after, &non_finite),
         components,
     })
-}
-
-impl Statistic {
-    /// The p-norm behind it.
-    fn p(self) -> f64 {
-        match self {
-            Self::Norm(p) => p,
-            Self::Rms | Self::Mean => 2.0,
-        }
-    }
-
-    fn of_norm(self, norm: f64, elements: usize) -> f64 {
-        let count = elements.max(1) as f64;
-        match self {
-            Self::Norm(_) => norm,
-            Self::Rms => norm / count.sqrt(),
-            Self::Mean => norm / count,
-        }
-    }
-
-    /// A bound on the relative error of our statistic of so many elements in so many parts: half the longest chain of
-    /// additions for the root of a sum of squares, twice that for p = 1, and the power's own rounding.
-    fn error(self, elements: usize, parts: usize) -> f64 {
-        const BLOCK: usize = 1 << 14;
-        let depth = (elements.min(BLOCK) / 8 + elements / BLOCK + parts + 16) as f64;
-        let p = self.p();
-        let u = f64::EPSILON / 2.0;
-        if p == f64::INFINITY {
-            0.0
-        } else {
-            u * (depth / p.min(1.0) + 8.0 * (p + 1.0 / p))
-        }
-    }
-}
-
-/// The values and second moments that the rule needs are there and have the right shape.
-fn check_beside<T: Real>(policy: &ClipPolicy, grads: &[ParamGrad<'_, T>]) -> Result<(), ClipError> {
-    for param in grads {
-        let excluded = policy.selections.iter().find(|s| s.pattern.fits(param.name));
-        if excluded.is_some_and(|s| s.role == super::Role::Exclude) {
-            continue;
-        }
-        for (what, needed, view) in [
-            ("value", policy.rule.needs_values(), &param.value),
-            (
-                "second moment",
-                policy.rule.needs_second_moments(),
-                &param.second_moment,
-            ),
-        ] {
-            let parameter = || param.name.to_owned();
-            match view {
-                None if needed => {
-                    return Err(ClipError::Missing {
-                        what,
-                        parameter: parameter(),
-                    });
-                }
-                Some(view) if view.shape() != param.grad.shape() => {
-                    return Err(ClipError::Shape {
-                        what,
-                        parameter: parameter(),
-                        gradient: param.grad.shape().to_vec(),
-                        other: view.shape().to_vec(),
-                    });
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The convention takes every threshold.
-fn check_thresholds(policy: &ClipPolicy, plan: &Plan) -> Result<(), ClipError> {
-    let Rule::Norm { convention, .. } = policy.rule else {
-        return Ok(());
-    };
-    let thresholds = policy.rule.threshold().into_iter();
-    let all = thresholds.chain(plan.components.iter().filter_map(|c| c.threshold));
-    all.into_iter()
-        .try_for_each(|c| Convention::check(convention, c.get()))
 }
 
 /// A norm that is a number has none; a sum of `f32` squares in `f64` cannot overflow.

@@ -50,6 +50,40 @@ impl Statistic {
     }
 }
 
+impl Statistic {
+    /// The p-norm behind it.
+    pub(super) fn p(self) -> f64 {
+        match self {
+            Self::Norm(p) => p,
+            Self::Rms | Self::Mean => 2.0,
+        }
+    }
+
+    /// From the norm of so many elements.
+    pub(super) fn of_norm(self, norm: f64, elements: usize) -> f64 {
+        let count = elements.max(1) as f64;
+        match self {
+            Self::Norm(_) => norm,
+            Self::Rms => norm / count.sqrt(),
+            Self::Mean => norm / count,
+        }
+    }
+
+    /// A bound on the relative error of our statistic of so many elements in so many parts: half the longest chain of
+    /// additions for the root of a sum of squares, twice that for p = 1, and the power's own rounding.
+    pub(super) fn error(self, elements: usize, parts: usize) -> f64 {
+        const BLOCK: usize = 1 << 14;
+        let depth = (elements.min(BLOCK) / 8 + elements / BLOCK + parts + 16) as f64;
+        let p = self.p();
+        let u = f64::EPSILON / 2.0;
+        if p == f64::INFINITY {
+            0.0
+        } else {
+            u * (depth / p.min(1.0) + 8.0 * (p + 1.0 / p))
+        }
+    }
+}
+
 impl fmt::Display for Statistic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -287,7 +287,6 @@ mod tests {
             "module:1@tf-global,norm=inf",
             "layer:1,norm=rms,edge=skip-all",
             "axes-0-1:2",
-            "axes:2",
             "component:1@tf-average",
             "value:0.1",
             "value:0.1@paper",

@@ -7,14 +7,17 @@
 //! for example, most conventions do the same, and no method can tell them apart.
 
 use super::case::{Case, OracleError};
+use super::component::Component;
 use super::declared::Reduction;
-use super::expect::{Expectation, Expected, expect, find};
-use super::implied::Implied;
+use super::exact::Norm;
+use super::expect::{Expectation, Expected, assemble, find, measure};
+use super::implied::{Implied, Look};
 use super::judge::pair;
 use super::tensor::Tensor;
 use super::tolerance::LADDER;
 use super::verdict::Verdict;
 use crate::clip::{ClipPolicy, Convention, Partition, Rule, Statistic, Threshold, ValueForm};
+use std::cmp::Ordering;
 
 /// How well a policy explains an output; from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -58,6 +61,9 @@ impl Identification {
     }
 }
 
+/// Components with their exact norms.
+type Measured = Vec<(Component, Norm)>;
+
 /// Ranks conventions and partitions by how well they explain an output.
 ///
 /// Threshold, exceptions, edge rule and declared arithmetic are those of the case; its partition and its convention are
@@ -71,28 +77,52 @@ pub fn identify(case: &Case, after: &[Tensor]) -> Result<Identification, OracleE
         let why = format!("`{}` has no threshold to identify a convention with", case.policy);
         return Err(OracleError::Unsupported(why));
     };
+    // Norms depend on the partition and the statistic alone, and are what costs.
+    let mut cache: Vec<(Partition, Statistic, Measured)> = Vec::new();
+    let mut suspect = case.clone();
+    let mut trial = |policy: &ClipPolicy, look: Look| -> Option<Fit> {
+        suspect.policy = policy.clone();
+        let known = |(partition, statistic, _): &(Partition, Statistic, _)| {
+            *partition == policy.partition && *statistic == policy.statistic
+        };
+        let at = if let Some(at) = cache.iter().position(known) {
+            at
+        } else {
+            let mut found = measure(&suspect).ok()?;
+            // `none` has no threshold; whoever comes after it has.
+            for (component, _) in &mut found {
+                component.threshold.get_or_insert(threshold.get());
+            }
+            cache.push((policy.partition.clone(), policy.statistic, found));
+            cache.len() - 1
+        };
+        // All suspects that read a threshold have the same one, so the components are the same.
+        let mut expectation = assemble(&suspect, cache[at].2.clone()).ok()?;
+        Some(fit(&suspect, &after, &mut expectation, look))
+    };
     let mut ranked = Vec::new();
     for policy in suspects(&case.policy, threshold, &case.before) {
-        let suspect = Case {
-            policy,
-            ..case.clone()
-        };
-        if let Ok(mut expectation) = expect(&suspect) {
-            let fit = fit(&suspect, &after, &mut expectation);
-            ranked.push(Ranked {
-                policy: suspect.policy,
-                fit,
-            });
+        if let Some(fit) = trial(&policy, Look::Sample) {
+            ranked.push((Ranked { policy, fit }, false));
         }
     }
-    // A stable sort keeps equals in the order of the suspects.
-    ranked.sort_by(|a, b| a.fit.partial_cmp(&b.fit).unwrap_or(std::cmp::Ordering::Equal));
-    let best = ranked.first().map_or(Fit::No, |best| best.fit);
-    let tied = ranked
-        .iter()
-        .take_while(|r| r.fit == best && best != Fit::No)
-        .count();
-    Ok(Identification { ranked, tied })
+    // A sample can only flatter: look at everything of whoever leads, until the leaders have been.
+    loop {
+        // A stable sort keeps equals in the order of the suspects.
+        ranked.sort_by(|(a, _), (b, _)| a.fit.partial_cmp(&b.fit).unwrap_or(Ordering::Equal));
+        let best = ranked.first().map_or(Fit::No, |(best, _)| best.fit);
+        let leads = |(r, seen): &&mut (Ranked, bool)| r.fit == best && best != Fit::No && !*seen;
+        let Some((leader, seen)) = ranked.iter_mut().find(leads) else {
+            let ranked: Vec<Ranked> = ranked.into_iter().map(|(r, _)| r).collect();
+            let tied = ranked
+                .iter()
+                .take_while(|r| r.fit == best && best != Fit::No)
+                .count();
+            return Ok(Identification { ranked, tied });
+        };
+        leader.fit = trial(&leader.policy, Look::All).unwrap_or(Fit::No);
+        *seen = true;
+    }
 }
 
 /// The verdict `POLICY`, if another policy explains the output to the bit or, unless `only_bits`, within its tolerance.
@@ -180,16 +210,14 @@ fn suspects(own: &ClipPolicy, threshold: Threshold, tensors: &[Tensor]) -> Vec<C
         }
     }
     for form in [ValueForm::Torch, ValueForm::Tf, ValueForm::Paper] {
-        add(ClipPolicy {
-            ..with(
-                Rule::Value { threshold, form },
-                Partition::Parameter,
-                Statistic::L2,
-            )
-        });
+        add(with(
+            Rule::Value { threshold, form },
+            Partition::Parameter,
+            Statistic::MAX,
+        ));
     }
     add(with(Rule::Keep, Partition::Parameter, Statistic::L2));
-    for statistic in [Statistic::L1, Statistic::MAX, Statistic::Rms] {
+    for statistic in [Statistic::L1, Statistic::L2, Statistic::MAX, Statistic::Rms] {
         for partition in [Partition::Parameter, Partition::Global] {
             for convention in [Convention::Exact, Convention::Torch] {
                 add(with(
@@ -207,7 +235,7 @@ fn suspects(own: &ClipPolicy, threshold: Threshold, tensors: &[Tensor]) -> Vec<C
 }
 
 /// The fit of one policy.
-fn fit(case: &Case, after: &[&Tensor], expectation: &mut Expectation) -> Fit {
+fn fit(case: &Case, after: &[&Tensor], expectation: &mut Expectation, look: Look) -> Fit {
     if !untouched(case, after, expectation) {
         return Fit::No;
     }
@@ -221,14 +249,14 @@ fn fit(case: &Case, after: &[&Tensor], expectation: &mut Expectation) -> Fit {
     let loosest = rungs.last().map_or(declared, |&rung| reduction(rung));
     for expected in &mut expectation.components {
         expected.declare(case, loosest);
-        if !holds(case, after, expected) {
+        if !holds(case, after, expected, look) {
             return Fit::No;
         }
     }
     let implied: Vec<_> = expectation
         .components
         .iter()
-        .map(|e| Implied::of(case, after, e).norm)
+        .map(|e| Implied::of(case, after, e, look).norm)
         .collect();
     let mut bits = 0;
     for (expected, implied) in expectation.components.iter_mut().zip(implied) {
@@ -243,36 +271,37 @@ fn fit(case: &Case, after: &[&Tensor], expectation: &mut Expectation) -> Fit {
         });
         match found {
             Some(rung) => bits = rung,
-            None => return tolerated(case, after, expectation, &rungs, reduction),
+            None => return tolerated(case, after, expectation, &rungs, reduction, look),
         }
     }
     Fit::Bits { rung: bits }
 }
 
-/// The first rung whose tolerances hold everything; the last one does.
+/// The first rung whose tolerances hold everything. One that allows anything says nothing.
 fn tolerated(
     case: &Case,
     after: &[&Tensor],
     expectation: &mut Expectation,
     rungs: &[usize],
     reduction: impl Fn(usize) -> Reduction,
+    look: Look,
 ) -> Fit {
     let found = rungs.iter().copied().find(|&rung| {
         expectation.components.iter_mut().all(|expected| {
             expected.declare(case, reduction(rung));
-            holds(case, after, expected)
+            !expected.bound.is_vacuous() && holds(case, after, expected, look)
         })
     });
     found.map_or(Fit::No, |rung| Fit::Tolerance { rung })
 }
 
 /// Whether every element is within what is allowed; stops at the first that is not.
-fn holds(case: &Case, after: &[&Tensor], expected: &Expected) -> bool {
+fn holds(case: &Case, after: &[&Tensor], expected: &Expected, look: Look) -> bool {
     expected.component.members.iter().all(|member| {
         let before = &case.before[member.tensor];
         let moments = find(&case.second_moments, &before.name);
         let function = expected.function(member, before.data.format());
-        (0..member.len()).map(|k| member.index(k)).all(|i| {
+        look.at(member.len()).map(|k| member.index(k)).all(|i| {
             let v = moments.map_or(0.0, |v| v.get(i));
             function
                 .allowed(before.data.get(i), v)

@@ -37,6 +37,7 @@ mod kulisch;
 pub mod laws;
 mod power;
 mod range;
+mod tally;
 mod tensor;
 pub mod tolerance;
 mod verdict;

@@ -20,7 +20,7 @@
 //! | rms, mean | 2 more: the division and the root of `N` |
 //! | 1 | `d` |
 //! | ∞ | 0: a maximum rounds nothing |
-//! | other `p` | `(d + P)/p + P + 1` with `P` = [`POW`], the error of a power function in roundings |
+//! | other `p` | `(d + P)/p + P + 1` with `P` = 8, the error of a power function in roundings |
 //!
 //! Compensated summation has `|Ŝ - S| <= (2u + 4Nu²) S`. Squares below the smallest normal number of the accumulator lose
 //! at most `η` each, half its smallest subnormal (all of the smallest normal number where it flushes): `N η` in `Ŝ`.

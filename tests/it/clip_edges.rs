@@ -5,7 +5,7 @@
 //! imitates: they have tests of their own below.
 
 use crate::clip_support::{bits, clipped, policy, report, try_clip};
-use cwgnc::clip::{Action, ClipError, Clipped, Partition};
+use cwgnc::clip::{Action, ClipError, Clipped, Convention, Edge, Partition};
 use std::fmt::Write;
 
 /// What becomes of the gradients.
@@ -168,6 +168,25 @@ fn matrix_beside() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// The conventions without a column, at n = 0 and c = 0: 0/0, or 0 over an ε, or no clipping at all.
+#[test]
+fn zero_by_zero() {
+    for convention in ["jax-example", "optax-rms", "tf-average", "div-max"] {
+        let y = clipped(&format!("global:0@{convention}"), &[vec![0.0_f32, -0.0]]);
+        assert!(y[0].iter().all(|y| y.is_nan()), "{convention}: {y:?}");
+    }
+    for convention in [
+        "torch-branch",
+        "deepspeed",
+        "mxnet",
+        "optax-example",
+        "tf-privacy",
+    ] {
+        let y = clipped(&format!("global:0@{convention}"), &[vec![0.0_f32, -0.0]]);
+        assert_eq!(bits(&y), bits(&[vec![0.0_f32, -0.0]]), "{convention}");
+    }
+}
+
 /// The survey's rows "1e20" and "1e-25" are squares that overflow or vanish in `f32`. Here the norm is right, and every
 /// convention does with it what it does with any norm: 1e20·√2 is clipped to 1, 1e-25·√2 to 1e-26.
 #[test]
@@ -270,7 +289,7 @@ fn nothing_to_clip() {
         );
         assert_eq!(report.global_norm_after(), 0.0);
         let empty: Vec<f32> = Vec::new();
-        let (after, report) = try_clip(&policy(text), &[empty.clone()]).expect(text);
+        let (after, report) = try_clip(&policy(text), std::slice::from_ref(&empty)).expect(text);
         assert_eq!(after, [empty]);
         assert_eq!(report.components[0].norm_before, 0.0);
         assert_eq!(
@@ -320,5 +339,50 @@ fn every_partition_has_a_policy() {
     for partition in Partition::NAMED {
         let text = format!("{partition}:1");
         assert_eq!(policy(&text).to_string(), text);
+    }
+}
+
+/// Every arm of every enum has its row in `docs/clipping.md`, and no row is left over.
+#[test]
+fn the_documentation_is_complete() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clipping.md");
+    let text = std::fs::read_to_string(path).expect("docs/clipping.md");
+    let rows = |section: &str| -> Vec<&str> {
+        let after = text.split_once(&format!("\n## {section}\n")).expect(section).1;
+        let section = after.split("\n##").next().expect("a section");
+        let names = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        names
+            .map(|name| name.split('/').next().expect("a name"))
+            .collect()
+    };
+    assert_eq!(rows("Conventions"), Convention::ALL.map(Convention::name));
+    let partitions: Vec<&str> = Partition::NAMED
+        .iter()
+        .map(Partition::name)
+        .chain(["axes"])
+        .collect();
+    assert_eq!(rows("Partitions"), partitions);
+    assert_eq!(rows("Edge rules"), Edge::ALL.map(Edge::name));
+    assert_eq!(rows("Statistics"), ["norm=p", "rms", "mean"]);
+    // Every rule with each of its variants parses; the first number that fits all is 1.
+    let rules = rows("Rules");
+    assert_eq!(rules.len(), 20);
+    for rule in rules {
+        let (name, variant) = rule
+            .split_once('@')
+            .map_or((rule, ""), |(name, variant)| (name, variant));
+        let head = if matches!(name, "none" | "trust-ratio") {
+            name.to_owned()
+        } else {
+            format!("{name}:1")
+        };
+        let head = if variant.is_empty() {
+            head
+        } else {
+            format!("{head}@{variant}")
+        };
+        policy(&head);
     }
 }

@@ -1,6 +1,6 @@
 //! Shared by the clipping tests: applying a policy to plain vectors, comparing bits, generators.
 
-use cwgnc::clip::{ClipError, ClipPolicy, ClipReport, ParamGrad, clip};
+use cwgnc::clip::{ClipError, ClipPolicy, ClipReport, Convention, ParamGrad, clip};
 use cwgnc::real::Real;
 use ndarray::ArrayViewMut1;
 use proptest::prelude::*;
@@ -126,4 +126,31 @@ pub(crate) fn ulps(a: f32, b: f32) -> u32 {
         "{a} and {b} differ in sign"
     );
     a.abs().to_bits().abs_diff(b.abs().to_bits())
+}
+
+pub(crate) fn text(partition: &str, convention: Convention, c: f32) -> String {
+    format!("{partition}:{}@{convention}", f64::from(c))
+}
+
+/// The convention's statistic and threshold compare as this type does: the norm in `f32`.
+pub(crate) fn statistic(convention: Convention, x: &[Vec<f32>]) -> f64 {
+    let count: usize = x.iter().map(Vec::len).sum();
+    match convention {
+        Convention::TfAverage => norm(x) / count.max(1) as f64,
+        _ => norm(x),
+    }
+}
+
+pub(crate) fn within(a: &[Vec<f32>], b: &[Vec<f32>], slack: u32) -> bool {
+    let pairs = a.iter().flatten().zip(b.iter().flatten());
+    pairs.into_iter().all(|(a, b)| ulps(*a, *b) <= slack)
+}
+
+pub(crate) fn times(x: &[Vec<f32>], k: f32) -> Vec<Vec<f32>> {
+    x.iter().map(|x| x.iter().map(|x| x * k).collect()).collect()
+}
+
+/// A threshold that every convention takes; c = 0 is a matter of the edge-case matrix.
+pub(crate) fn positive(c: f32) -> f32 {
+    c.max(1e-9)
 }

@@ -7,6 +7,7 @@ mod checkpoint;
 mod clip_edges;
 #[cfg(feature = "checkpoint")]
 mod clip_fixtures;
+mod clip_law_table;
 mod clip_laws;
 mod clip_stateful;
 mod clip_support;
@@ -29,6 +30,9 @@ mod names;
 mod oracle_cli;
 mod oracle_clip;
 mod oracle_exact;
+mod oracle_faults;
+mod oracle_naive;
+mod oracle_verdicts;
 #[cfg(feature = "checkpoint")]
 mod parity;
 mod scratch;

@@ -236,7 +236,7 @@ fn conversions_agree_with_half() {
     }
 }
 
-/// fixtures/oracle_norms.json, made by fixtures/make/oracle_norms.py with Python's fractions and integer roots.
+/// `fixtures/oracle_norms.json`, made by `fixtures/make/oracle_norms.py` with Python's fractions and integer roots.
 #[cfg(feature = "checkpoint")]
 #[test]
 fn norms_from_python() {

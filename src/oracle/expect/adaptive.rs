@@ -9,14 +9,14 @@ use super::machine::{Machine, min};
 use super::{Component, total};
 use crate::clip::{Adaptive, Convention, Memory, Rule, SpikeTarget, Statistic};
 use crate::oracle::case::Case;
-use crate::oracle::exact::Total;
+use crate::oracle::exact::{Norm, Total};
 use crate::oracle::interval::Interval;
 
 /// The 2-norm of everything that counts, for `AdaGC`'s warm-up; 0 for the rules that do not ask.
-pub(super) fn global_norm(case: &Case, found: &[Component]) -> Interval {
+pub(super) fn global_norm(case: &Case, found: &[(Component, Norm)]) -> Interval {
     let mut sum = Total::new(Statistic::L2);
     if let Rule::Adaptive(Adaptive::AdaGc { .. }) = case.policy.rule {
-        for component in found {
+        for (component, _) in found {
             sum.merge(&total(component, &case.before, Statistic::L2));
         }
     }

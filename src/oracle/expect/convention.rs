@@ -41,7 +41,7 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
             let (tiny, c) = (m.format.min_normal(), m.scalar(f64::from(c as f32)));
             one_at_most(m.mul(m.div(1.0, m.add(n, tiny)), c))
         }
-        Convention::Optax if n < tensor => Kernel::Keep,
+        Convention::Optax | Convention::JaxExample if n < tensor => Kernel::Keep,
         // XLA on a CPU multiplies by the reciprocal of a scalar divisor (measured with jax 0.10.2).
         Convention::Optax => Kernel::ReciprocalTimes {
             n: m.constant(n),
@@ -52,7 +52,6 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
             let k = min(m.div(tensor, n), 1.0);
             Kernel::Times(if k.is_nan() { 1.0 } else { k.max(-m.format.max()) })
         }
-        Convention::JaxExample if n < tensor => Kernel::Keep,
         Convention::JaxExample => Kernel::Times(m.div(tensor, n)),
         Convention::JaxPrivacy => {
             let k = min(1.0, m.div(tensor, n));
@@ -96,11 +95,10 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
 pub(super) fn clips(convention: Convention, m: Machine, n: f64, c: f64, elements: u64) -> bool {
     let scale = kernel(convention, m, n, c, elements).scale();
     let below = match convention {
-        Convention::Exact => n <= c,
+        Convention::Exact | Convention::TfAverage => n <= c,
         Convention::Optax | Convention::JaxExample | Convention::MindSpore => n < m.constant(c),
         Convention::DeepSpeed { loss_scale } => scale * loss_scale >= 1.0,
         Convention::Torch | Convention::TorchBranch | Convention::Mxnet | Convention::Burn => scale >= 1.0,
-        Convention::TfAverage => n <= c,
         _ => n <= m.constant(c),
     };
     !below

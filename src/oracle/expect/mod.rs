@@ -82,6 +82,8 @@ pub struct Function {
     allowed: Vec<Kernel>,
     relative: f64,
     absolute: f64,
+    /// Magnitudes below this may become 0.
+    flushed: f64,
 }
 
 /// Computes what must come out.
@@ -89,15 +91,23 @@ pub struct Function {
 /// # Errors
 /// If the case is not well formed, or its policy cannot be judged.
 pub fn expect(case: &Case) -> Result<Expectation, OracleError> {
+    assemble(case, measure(case)?)
+}
+
+/// The components of a case with their exact statistics.
+pub(super) fn measure(case: &Case) -> Result<Vec<(Component, Norm)>, OracleError> {
     let found = components(&case.policy, &case.before)?;
-    check(case, &found)?;
-    let measured: Vec<Norm> = found
-        .par_iter()
-        .map(|component| total(component, &case.before, case.policy.statistic).norm())
-        .collect();
-    let global = adaptive::global_norm(case, &found);
-    let mut expected = Vec::with_capacity(found.len());
-    for (component, norm) in found.into_iter().zip(measured) {
+    let norm = |component: &Component| total(component, &case.before, case.policy.statistic).norm();
+    let norms: Vec<Norm> = found.par_iter().map(norm).collect();
+    Ok(found.into_iter().zip(norms).collect())
+}
+
+/// The expectation for components that were measured under the case's partition, statistic and selections.
+pub(super) fn assemble(case: &Case, measured: Vec<(Component, Norm)>) -> Result<Expectation, OracleError> {
+    check(case, &measured)?;
+    let global = adaptive::global_norm(case, &measured);
+    let mut expected = Vec::with_capacity(measured.len());
+    for (component, norm) in measured {
         let plan = Plan::new(case, &component, &norm, global)?;
         expected.push(Expected::new(case, component, norm, plan));
     }
@@ -108,13 +118,13 @@ pub fn expect(case: &Case) -> Result<Expectation, OracleError> {
     })
 }
 
-fn check(case: &Case, found: &[Component]) -> Result<(), OracleError> {
+fn check(case: &Case, found: &[(Component, Norm)]) -> Result<(), OracleError> {
     let Rule::Norm { convention, .. } = case.policy.rule else {
         return Ok(());
     };
     let refused = found
         .iter()
-        .find_map(|component| convention::refuses(convention, component.threshold.unwrap_or(0.0)));
+        .find_map(|(component, _)| convention::refuses(convention, component.threshold.unwrap_or(0.0)));
     refused.map_or(Ok(()), |why| Err(OracleError::Unsupported(why.to_owned())))
 }
 
@@ -297,6 +307,11 @@ impl Expected {
             allowed,
             relative,
             absolute,
+            flushed: if self.declared.ftz {
+                output.min_normal()
+            } else {
+                0.0
+            },
         }
     }
 }
@@ -309,7 +324,10 @@ impl Function {
 
     /// What the declared arithmetic allows.
     pub fn allowed(&self, x: f64, v: f64) -> Interval {
-        let hull = self.hull(&self.allowed, x, v);
+        let mut hull = self.hull(&self.allowed, x, v);
+        if hull.lo.abs().min(hull.hi.abs()) < self.flushed {
+            hull = hull.with(Interval::point(0.0));
+        }
         if self.relative == 0.0 || hull.is_nan() {
             return hull;
         }

@@ -1,0 +1,174 @@
+//! Verdicts that name another policy, numbers beside the gradients, and the laws on the real clipper.
+
+use super::oracle_clip::run;
+use super::oracle_naive::{Fault, gradients, squares};
+use cwgnc::clip::{Rule, Statistic};
+use cwgnc::oracle::laws::{self, Law, Outcome};
+use cwgnc::oracle::{Candidate, Case, Declared, Format, Verdict, judge};
+
+/// A stale norm: the second call scales with what the first one measured. No single pair can show it, the law does.
+#[test]
+fn a_stale_norm_breaks_determinism() {
+    let case = Case::new(
+        "global:1@exact".parse().expect("a policy"),
+        gradients(Format::F32, 71, 1.0),
+    );
+    let mut last = None;
+    let mut stale = |case: &Case| {
+        let sum: f64 = case
+            .before
+            .iter()
+            .map(|t| squares(&t.data.values(), Format::F32, Fault::None))
+            .sum();
+        let n = last.replace(sum).unwrap_or(sum).sqrt();
+        let k = Format::F32.round((1.0 / n).min(1.0));
+        Ok(case
+            .before
+            .iter()
+            .map(|t| t.with(t.data.values().into_iter().map(|x| x * k)))
+            .collect())
+    };
+    assert!(matches!(
+        laws::check(Law::Determinism, &case, &mut stale),
+        Outcome::Broken(_)
+    ));
+}
+
+/// What other conventions and policies do is recognised as theirs: run by `clip` under one, judged under another.
+#[test]
+fn other_policies_are_named() {
+    for (judged, ran) in [
+        ("component:1@exact", "component:1"),
+        ("component:1", "global:1"),
+        ("global:1", "component:1"),
+        ("component:1", "module:1"),
+        ("value:0.1", "value:0.1@paper"),
+        ("component:1", "none"),
+        ("component:0.01@tf-global", "component:0.01@torch"),
+        ("component:0.01@torch", "component:0.01@mxnet"),
+        ("component:1@exact,norm=1", "component:1@exact"),
+    ] {
+        let before = gradients(Format::F32, 71, 1.0);
+        let after = run(&Case::new(ran.parse().expect(ran), before.clone()))
+            .expect("a result")
+            .after;
+        let mut case = Case::new(judged.parse().expect(judged), before);
+        case.declared = Declared::new(cwgnc::oracle::Reduction::F64);
+        let verdict = judge(&case, &Candidate::new(after)).expect("a judgement").verdict;
+        let Verdict::Policy { matches } = &verdict else {
+            panic!("{ran} judged as {judged}: {verdict}")
+        };
+        let expected = ran.parse().expect(ran);
+        assert!(matches.contains(&expected), "{ran} judged as {judged}: {verdict}");
+    }
+}
+
+/// Returned norms: post-clip instead of pre-clip is a failure at the norm, before any element.
+#[test]
+fn returned_norms_are_judged_first() {
+    let case = Case::new(
+        "component:1@exact".parse().expect("a policy"),
+        gradients(Format::F32, 71, 1.0),
+    );
+    let mut candidate = run(&case).expect("a result");
+    assert!(judge(&case, &candidate).expect("a judgement").passed());
+    for (_, norm) in &mut candidate.norms {
+        *norm = norm.min(1.0);
+    }
+    let judgement = judge(&case, &candidate).expect("a judgement");
+    assert_eq!(judgement.verdict.name(), "FAIL_LOGIC");
+    assert_eq!(judgement.mismatches[0].place, cwgnc::oracle::Place::Norm);
+}
+
+/// Every law that promises something holds for `clip` under every convention; those that promise nothing because the
+/// source breaks them are shown to be broken by some case.
+#[test]
+fn clip_obeys_its_laws() {
+    for convention in cwgnc::clip::Convention::ALL {
+        for partition in ["global", "component", "row"] {
+            for c in [0.02, 1.0, 3.0, 50.0] {
+                let mean = if convention == cwgnc::clip::Convention::TfAverage {
+                    ",norm=mean"
+                } else {
+                    ""
+                };
+                let text = format!("{partition}:{c}@{convention}{mean}");
+                let mut case = Case::new(text.parse().expect(&text), gradients(Format::F32, 71, 1.0));
+                case.declared = Declared::new(cwgnc::oracle::Reduction::F64);
+                for (law, outcome) in laws::check_all(&case, &mut |case| run(case).map(|c| c.after)) {
+                    assert!(
+                        !matches!(outcome, Outcome::Broken(_) | Outcome::Refused(_)),
+                        "{text}: {}: {outcome:?}",
+                        law.name()
+                    );
+                }
+            }
+        }
+    }
+    let value = Case::new(
+        "value:0.1".parse().expect("a policy"),
+        gradients(Format::F32, 71, 1.0),
+    );
+    for (law, outcome) in laws::check_all(&value, &mut |case| run(case).map(|c| c.after)) {
+        assert!(
+            !matches!(outcome, Outcome::Broken(_) | Outcome::Refused(_)),
+            "value: {}: {outcome:?}",
+            law.name()
+        );
+    }
+    assert_eq!(value.policy.statistic, Statistic::MAX);
+    assert!(matches!(value.policy.rule, Rule::Value { .. }));
+}
+
+/// The table of promises is as strict as it can be: where it gives less than bits, some case breaks the bits.
+#[test]
+fn what_is_not_promised_is_broken_somewhere() {
+    use cwgnc::oracle::laws::Promise;
+    for (law, policy, promise) in [
+        (Law::PowerOfTwo, "component:C", Promise::Bits),
+        (Law::PowerOfTwo, "component:C@mxnet", Promise::Bits),
+        (Law::Idempotence, "component:C", Promise::Budget),
+        (Law::Idempotence, "component:C@exact", Promise::Bits),
+        (Law::IdentityBelow, "component:C@tf-norm", Promise::Bits),
+        (Law::IdentityBelow, "component:C@tf-global", Promise::Bits),
+        (Law::Odd, "value:C@paper", Promise::Bits),
+        (Law::Bound, "value:C@paper", Promise::Bits),
+        (Law::Bound, "component:C@exact", Promise::Bits),
+        (Law::Singletons, "component:C", Promise::Ulp(2)),
+        (Law::MonotoneThreshold, "component:C@tf-norm", Promise::Bits),
+        (Law::ZeroPadding, "component:C@exact,norm=rms", Promise::Budget),
+    ] {
+        let broken = (1..400).any(|i| {
+            let c = 0.003 * f64::from(i);
+            let text = policy.replace('C', &c.to_string());
+            let mut case = Case::new(
+                text.parse().expect(&text),
+                gradients(Format::F32, 8, 0.1 + 0.0007 * f64::from(i)),
+            );
+            case.declared = Declared::new(cwgnc::oracle::Reduction::F64);
+            let mut subject = |case: &Case| run(case).map(|c| c.after);
+            matches!(
+                laws::check_promise(law, promise, &case, &mut subject),
+                Outcome::Broken(_)
+            )
+        });
+        assert!(broken, "{} of {policy} holds as {promise:?}", law.name());
+    }
+}
+
+/// Below every threshold most policies do the same, and the answer is an honest tie; above it there is one.
+#[test]
+fn ties_are_ties() {
+    use cwgnc::oracle::identify;
+    for (text, alone) in [("component:1000@exact", false), ("component:0.01@torch", true)] {
+        let case = Case::new(text.parse().expect(text), gradients(Format::F32, 71, 1.0));
+        let after = run(&case).expect("a result").after;
+        let found = identify(&case, &after).expect("an identification");
+        assert_eq!(
+            found.best()[0].policy,
+            case.policy,
+            "the case's own comes first among equals"
+        );
+        assert_eq!(found.tied == 1, alone, "{text}: {} tied", found.tied);
+    }
+}
