@@ -7,6 +7,7 @@
 //! | to | call |
 //! |---|---|
 //! | make the cases of a pack | [`Pack::cases`] |
+//! | judge a clipper that is a function | [`examine()`] |
 //! | make a failing case small | [`shrink()`] |
 //! | read and write case files (feature `checkpoint`) | `file` |
 //! | draw cases in a proptest of one's own (feature `proptest`) | `strategies` |
@@ -14,6 +15,7 @@
 mod core_pack;
 mod draw;
 mod edge_pack;
+mod examine;
 #[cfg(feature = "checkpoint")]
 pub mod file;
 mod layouts;
@@ -25,5 +27,6 @@ mod stateful_pack;
 pub mod strategies;
 mod stress_pack;
 
+pub use examine::{Examination, examine};
 pub use pack::{Class, NamedCase, Pack, PackError};
 pub use shrink::shrink;

@@ -38,6 +38,8 @@ mod parity;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
+#[cfg(feature = "proptest")]
+mod strategies;
 #[cfg(feature = "checkpoint")]
 mod tensors;
 mod threads;

@@ -80,7 +80,7 @@ pub(super) fn judgement_lines(policy: &ClipPolicy, judgement: &Judgement) -> Vec
     }
     let listed = judgement.mismatches.len().min(MISMATCHES) as u64;
     if judgement.mismatched > listed && listed > 0 {
-        lines.push(format!("and {} more of this kind", judgement.mismatched - listed));
+        lines.push(format!("and {} elements more", judgement.mismatched - listed));
     }
     lines.extend(advice(policy, judgement));
     lines
