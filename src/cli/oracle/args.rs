@@ -132,6 +132,9 @@ pub(in crate::cli) struct Identify {
     /// A folder with index.jsonl and, for each pair, PAIR.before.safetensors and PAIR.after.safetensors
     #[arg(value_name = "DIR", conflicts_with_all = ["before", "after", "threshold"], required_unless_present = "before")]
     pub(super) dir: Option<PathBuf>,
+    /// In a folder: do not try a pair's own policy unless it is among the usual ones
+    #[arg(long, requires = "dir")]
+    pub(super) blind: bool,
     /// The gradients before clipping, by name
     #[arg(long, value_name = "FILE", requires_all = ["after", "threshold"])]
     pub(super) before: Option<PathBuf>,

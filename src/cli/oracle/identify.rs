@@ -1,8 +1,9 @@
 //! `cwgnc identify`: which convention and partition made an output.
 //!
 //! A folder of pairs has an `index.jsonl` with a line for each: `pair` (the files are `PAIR.before.safetensors`,
-//! `PAIR.after.safetensors` and, where there are parameters, `PAIR.params.safetensors`), `threshold`, and `policy`, which
-//! is only compared with what was found.
+//! `PAIR.after.safetensors` and, where there are parameters, `PAIR.params.safetensors`), `threshold`, and `policy`. That
+//! policy is tried like the others and has no advantage among them; with `--blind` it is not even tried, so that what
+//! is found comes from the threshold alone.
 
 use super::super::{Error, aligned, print};
 use super::args::{Format, Identify};
@@ -24,7 +25,13 @@ pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
     match (&args.dir, &args.before, &args.after, args.threshold) {
         (Some(dir), ..) => folder(args, dir),
         (None, Some(before), Some(after), Some(threshold)) => {
-            let found = pair(args, before, after, args.values.as_deref(), threshold)?;
+            let found = pair(
+                args,
+                before,
+                after,
+                args.values.as_deref(),
+                usual(args, threshold),
+            )?;
             let nothing = u8::from(found.tied == 0);
             match args.format {
                 Format::Text => text(&found).iter().try_for_each(|line| print(line))?,
@@ -48,22 +55,24 @@ fn pair(
     before: &Path,
     after: &Path,
     values: Option<&Path>,
-    threshold: f64,
+    policy: ClipPolicy,
 ) -> Result<Identification, Error> {
-    let mut policy = ClipPolicy::norm(
-        Partition::Parameter,
-        Threshold::unchecked(threshold),
-        Convention::Torch,
-    );
-    if let Some(statistic) = args.norm {
-        policy.statistic = statistic;
-    }
     let case = Case {
         declared: args.declared,
         values: values.map_or(Ok(Vec::new()), read_plain)?,
         ..Case::new(policy, read_plain(before)?)
     };
     identify(&case, &read_plain(after)?).map_err(|error| about(after, &error))
+}
+
+/// The policy to begin with where only the threshold is known.
+fn usual(args: &Identify, threshold: f64) -> ClipPolicy {
+    let threshold = Threshold::unchecked(threshold);
+    let usual = ClipPolicy::norm(Partition::Parameter, threshold, Convention::Torch);
+    ClipPolicy {
+        statistic: args.norm.unwrap_or(usual.statistic),
+        ..usual
+    }
 }
 
 /// How well a policy explains an output, in words.
@@ -137,13 +146,12 @@ fn folder(args: &Identify, dir: &Path) -> Result<u8, Error> {
     for row in rows {
         let file = |role: &str| dir.join(format!("{}.{role}.safetensors", row.pair));
         let params = Some(file("params")).filter(|path| path.exists());
-        let identified = pair(
-            args,
-            &file("before"),
-            &file("after"),
-            params.as_deref(),
-            row.threshold,
-        )?;
+        let policy = if args.blind {
+            usual(args, row.threshold)
+        } else {
+            row.policy.clone()
+        };
+        let identified = pair(args, &file("before"), &file("after"), params.as_deref(), policy)?;
         let names: Vec<String> = identified.best().iter().map(|r| r.policy.to_string()).collect();
         let right = identified
             .best()

@@ -77,6 +77,10 @@ fn a_folder_of_pairs() {
     let (code, out, _) = run(&["identify", &dir]);
     assert_eq!(code, 1);
     assert!(out.contains("p: `global:2.5` not identified; found "), "{out}");
+    // A policy that is not among the usual ones is found if it is tried.
+    index("component:2.5@tf-norm,exclude=c.*");
+    assert_eq!(run(&["identify", &dir]).0, 0);
+    assert_eq!(run(&["identify", &dir, "--blind"]).0, 1);
     index("globl:2.5");
     let (code, _, err) = run(&["identify", &dir]);
     assert_eq!(code, 2);
