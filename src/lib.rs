@@ -33,6 +33,7 @@
 //!   chance. They know nothing of what is above them.
 //! * [`nn`]: the layers, forward and backward. [`clip`]: the clipping policies. [`optim`]: AdamW and its schedule.
 //! * [`model`]: BERT and RoBERTa with a head. `checkpoint`: model folders.
+//! * [`oracle`]: the judge of other people's clipping. [`cases`]: what it asks them.
 //! * [`train`]: steps and runs. `data`: text to tokens, metrics.
 //! * `cli`: the command `cwgnc`.
 //!
@@ -41,10 +42,12 @@
 //! * `cli` (default): the command line; brings the two below.
 //! * `checkpoint`: Hugging Face model folders.
 //! * `data`: tokenizers, GLUE and users' files, metrics.
+//! * `proptest`: strategies for tests of clippers.
 //!
 //! Without features, clipping, layers, models and training steps remain, with no file format and no tokenizer. No
 //! feature changes a number.
 
+pub mod cases;
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;
 #[cfg(feature = "cli")]

@@ -34,7 +34,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 /// A key that some object of this valid JSON text gives twice.
-pub(super) fn duplicate_key(json: &[u8]) -> Option<String> {
+pub(crate) fn duplicate_key(json: &[u8]) -> Option<String> {
     // One set of keys for each bracket that is open; an array's stays empty.
     let mut open: Vec<HashSet<String>> = Vec::new();
     let mut at = 0;

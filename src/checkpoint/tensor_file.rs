@@ -17,24 +17,30 @@ const MOST_HEADER_BYTES: u64 = 100_000_000;
 
 /// What the header says about a tensor.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) dtype: Dtype,
-    pub(super) shape: Vec<usize>,
-    range: Range<usize>,
+pub(crate) struct Entry {
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) range: Range<usize>,
 }
 
 /// A safetensors file.
 #[derive(Debug)]
-pub(super) struct TensorFile {
-    pub(super) path: PathBuf,
-    pub(super) bytes: Vec<u8>,
-    pub(super) entries: BTreeMap<String, Entry>,
+pub(crate) struct TensorFile {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) entries: BTreeMap<String, Entry>,
+    /// The header's `__metadata__`; empty if there is none.
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 impl TensorFile {
     /// Reads and checks a file.
-    pub(super) fn open(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = file::read(path)?;
+    pub(crate) fn open(path: &Path) -> Result<Self, CheckpointError> {
+        Self::parse(path, file::read(path)?)
+    }
+
+    /// Checks the bytes of a file; `path` is what errors call it.
+    pub(crate) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, CheckpointError> {
         let data_at = header_end(path, &bytes)?;
         let (_, header) =
             SafeTensors::read_metadata(&bytes).map_err(|e| explain(path, &bytes, data_at, e))?;
@@ -57,15 +63,17 @@ impl TensorFile {
                 )
             })
             .collect();
+        let metadata = header.metadata().iter().flatten();
         Ok(Self {
             path: path.to_owned(),
+            metadata: metadata.map(|(key, text)| (key.clone(), text.clone())).collect(),
             bytes,
             entries,
         })
     }
 
     /// The bytes of a tensor of this file.
-    pub(super) fn data(&self, entry: &Entry) -> &[u8] {
+    pub(crate) fn data(&self, entry: &Entry) -> &[u8] {
         &self.bytes[entry.range.clone()]
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
+use super::oracle::args as oracle;
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -24,6 +25,13 @@ pub(super) enum Command {
     Eval(Eval),
     Predict(Predict),
     Inspect(Inspect),
+    Cases(oracle::Cases),
+    Check(Box<oracle::Check>),
+    Identify(oracle::Identify),
+    Explain(oracle::Explain),
+    Expect(oracle::Expect),
+    Pipe(oracle::Pipe),
+    Answer(oracle::Answer),
 }
 
 /// Fine-tune a model on a task and write the model and an honest record.

@@ -4,7 +4,7 @@
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), and what they share: `args` and `number` (the
 //! flags), `corpus` (from flags to tokenised sequences), `plan` and `training` (the steps), `score` (outputs to metrics),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
-//! the terminal).
+//! the terminal). The commands of the judge are in `oracle`.
 
 mod args;
 mod corpus;
@@ -13,6 +13,7 @@ mod finetune;
 mod inspect;
 mod log;
 mod number;
+mod oracle;
 mod output;
 mod plan;
 mod predict;
@@ -34,23 +35,30 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
-        args::Command::Finetune(args) => finetune::command(&args),
-        args::Command::Eval(args) => evaluate::command(&args),
-        args::Command::Predict(args) => predict::command(&args),
-        args::Command::Inspect(args) => inspect::command(&args),
+        args::Command::Finetune(args) => finetune::command(&args).map(|()| 0),
+        args::Command::Eval(args) => evaluate::command(&args).map(|()| 0),
+        args::Command::Predict(args) => predict::command(&args).map(|()| 0),
+        args::Command::Inspect(args) => inspect::command(&args).map(|()| 0),
+        args::Command::Cases(args) => oracle::cases::command(&args).map_err(Error::judging),
+        args::Command::Check(args) => oracle::check::command(&args).map_err(Error::judging),
+        args::Command::Identify(args) => oracle::identify::command(&args).map_err(Error::judging),
+        args::Command::Explain(args) => oracle::explain::command(&args).map_err(Error::judging),
+        args::Command::Expect(args) => oracle::expect::command(&args).map_err(Error::judging),
+        args::Command::Pipe(args) => oracle::pipe::command(&args).map_err(Error::judging),
+        args::Command::Answer(args) => oracle::answer::command(&args).map_err(Error::judging),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         // `cwgnc predict … | head`: the reader has gone, and that is no failure.
         Err(Error::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             progress::say(&format!("error: {error}"));
-            ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// Why a command stopped. Usage errors exit with 2, all others with 1.
+/// Why a command stopped. Usage errors and what cannot be judged exit with 2, all others with 1.
 #[derive(Debug)]
 enum Error {
     /// The flags do not make sense together.
@@ -70,14 +78,35 @@ enum Error {
     Training(String),
     /// A run folder that cannot be resumed.
     Resume(String),
+    /// Something cannot be judged; the text says which file and why.
+    Judge(String),
     /// The results could not be printed.
     Print(std::io::Error),
+}
+
+impl Error {
+    /// In the commands of the judge, 1 means that a clipper fails: whatever else goes wrong there is no judgement.
+    fn judging(self) -> Self {
+        match self {
+            Self::Usage(_) | Self::Print(_) => self,
+            other => Self::Judge(other.to_string()),
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Judge(_) => 2,
+            _ => 1,
+        }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Training(text) | Self::Resume(text) => f.write_str(text),
+            Self::Usage(text) | Self::Training(text) | Self::Resume(text) | Self::Judge(text) => {
+                f.write_str(text)
+            }
             Self::Checkpoint(error) => error.fmt(f),
             Self::Data(error) => error.fmt(f),
             Self::Folder { path, source } => write!(f, "cannot use folder {}: {source}", path.display()),

@@ -143,8 +143,18 @@ pub(super) fn explain(case: &Case, after: &[&Tensor], only_bits: bool) -> Option
             matches.retain(keep);
         }
     };
-    near(&|policy| policy.rule == case.policy.rule, &mut matches);
-    near(&|policy| policy.statistic == case.policy.statistic, &mut matches);
+    let own = &case.policy;
+    near(
+        &|policy| policy.rule == own.rule && policy.statistic == own.statistic,
+        &mut matches,
+    );
+    // An output that equals its input was most simply not clipped at all.
+    near(
+        &|policy| policy.rule == Rule::Keep || policy.rule == own.rule && policy.statistic == own.statistic,
+        &mut matches,
+    );
+    near(&|policy| policy.rule == own.rule, &mut matches);
+    near(&|policy| policy.statistic == own.statistic, &mut matches);
     near(&|policy| policy.partition == case.policy.partition, &mut matches);
     Some(Verdict::Policy { matches })
 }

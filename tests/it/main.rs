@@ -28,6 +28,8 @@ mod gradcheck;
 #[cfg(feature = "data")]
 mod metric;
 mod names;
+#[cfg(feature = "cli")]
+mod oracle_cli;
 mod oracle_clip;
 mod oracle_exact;
 mod oracle_faults;
@@ -38,6 +40,8 @@ mod parity;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
+#[cfg(feature = "proptest")]
+mod strategies;
 #[cfg(feature = "checkpoint")]
 mod tensors;
 mod threads;

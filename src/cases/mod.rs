@@ -1,0 +1,32 @@
+//! Cases for other people's clippers: packs made from a seed, the file format they travel in, and strategies for proptest.
+//!
+//! A case is a question to the oracle ([`Case`](crate::oracle::Case)) with a name and a class that says what it is out to
+//! catch ([`NamedCase`]). No case carries its answer: what must come out is worked out by the judge, each time, so that
+//! there is no stored number to be wrong.
+//!
+//! | to | call |
+//! |---|---|
+//! | make the cases of a pack | [`Pack::cases`] |
+//! | judge a clipper that is a function | [`examine()`] |
+//! | make a failing case small | [`shrink()`] |
+//! | read and write case files (feature `checkpoint`) | `file` |
+//! | draw cases in a proptest of one's own (feature `proptest`) | `strategies` |
+
+mod core_pack;
+mod draw;
+mod edge_pack;
+mod examine;
+#[cfg(feature = "checkpoint")]
+pub mod file;
+mod layouts;
+mod mesh_pack;
+mod pack;
+mod shrink;
+mod stateful_pack;
+#[cfg(feature = "proptest")]
+pub mod strategies;
+mod stress_pack;
+
+pub use examine::{Examination, examine};
+pub use pack::{Class, NamedCase, Pack, PackError};
+pub use shrink::shrink;

@@ -1,0 +1,127 @@
+//! `cwgnc answer`: this crate's own clipping as a program under `cwgnc pipe`.
+//!
+//! It is also the shortest complete example of the protocol: read a length, read a case, clip, write a length, write a
+//! result, until stdin ends.
+
+use super::super::Error;
+use super::args::Answer;
+use crate::cases::file::{case_of_bytes, result_bytes};
+use crate::clip::{Action, ClipReport, Clipped, ComponentReport, ParamGrad, Rule, clip_with_state};
+use crate::oracle::{Candidate, Case, Format, Tensor};
+use crate::real::Real;
+use ndarray::{ArrayD, IxDyn};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Runs the command.
+pub(in crate::cli) fn command(args: &Answer) -> Result<u8, Error> {
+    let (mut stdin, mut stdout) = (io::stdin().lock(), io::stdout().lock());
+    let broken = |error: io::Error| Error::Judge(format!("the pipe is broken: {error}"));
+    loop {
+        let mut length = Vec::new();
+        (&mut stdin).take(8).read_to_end(&mut length).map_err(broken)?;
+        if length.is_empty() {
+            return Ok(0);
+        }
+        let Some(bytes) = length.first_chunk() else {
+            return Err(Error::Judge(
+                "stdin ends within the length of a message".to_owned(),
+            ));
+        };
+        let expected = u64::from_le_bytes(*bytes);
+        let mut message = Vec::new();
+        (&mut stdin)
+            .take(expected)
+            .read_to_end(&mut message)
+            .map_err(broken)?;
+        let mut case = case_of_bytes(Path::new("stdin"), message)?.case;
+        if let Some(policy) = &args.policy {
+            case.policy = policy.clone();
+        }
+        // Of length 0 where the case is declined.
+        let mut candidate = clipped(&case);
+        if args.policy.is_some() {
+            // Norms go by component, and the components are others than those that were asked for.
+            candidate = candidate.map(|candidate| Candidate::new(candidate.after));
+        }
+        let answer = candidate.map_or(Vec::new(), |candidate| result_bytes(&candidate));
+        stdout
+            .write_all(&(answer.len() as u64).to_le_bytes())
+            .map_err(broken)?;
+        stdout.write_all(&answer).map_err(broken)?;
+        stdout.flush().map_err(broken)?;
+    }
+}
+
+/// The answer; none for 16-bit and mixed gradients, which the library does not clip in place.
+fn clipped(case: &Case) -> Option<Candidate> {
+    let formats = || case.before.iter().map(|tensor| tensor.data.format());
+    match formats().next()? {
+        Format::F32 if formats().all(|format| format == Format::F32) => answer::<f32>(case),
+        Format::F64 if formats().all(|format| format == Format::F64) => answer::<f64>(case),
+        _ => None,
+    }
+}
+
+fn answer<T: Real>(case: &Case) -> Option<Candidate> {
+    let mut grads: Vec<ArrayD<T>> = case.before.iter().map(array).collect::<Option<_>>()?;
+    let beside = |tensors: &[Tensor], name: &str| {
+        let found = tensors.iter().find(|tensor| tensor.name == name)?;
+        array::<T>(found)
+    };
+    let values: Vec<_> = case
+        .before
+        .iter()
+        .map(|t| beside(&case.values, &t.name))
+        .collect();
+    let moments: Vec<_> = case
+        .before
+        .iter()
+        .map(|t| beside(&case.second_moments, &t.name))
+        .collect();
+    let mut params: Vec<ParamGrad<'_, T>> = Vec::new();
+    for (i, grad) in grads.iter_mut().enumerate() {
+        let mut param = ParamGrad::new(&case.before[i].name, grad.view_mut());
+        param.value = values[i].as_ref().map(|array| array.view());
+        param.second_moment = moments[i].as_ref().map(|array| array.view());
+        params.push(param);
+    }
+    let mut state = case.state.clone().unwrap_or_default();
+    // An edge rule that refuses leaves the gradients as they were, and that is the answer.
+    let report = clip_with_state(&case.policy, &mut state, &mut params).ok();
+    drop(params);
+    let after = grads.iter().zip(&case.before);
+    let after = after
+        .map(|(grad, before)| before.with(grad.iter().map(|x| x.widen())))
+        .collect();
+    Some(Candidate {
+        after,
+        ..report
+            .filter(|_| matches!(case.policy.rule, Rule::Norm { .. }))
+            .map_or_else(Candidate::default, returned)
+    })
+}
+
+/// What the report says of the components.
+fn returned(report: ClipReport) -> Candidate {
+    let components = &report.components;
+    // Where the edge rule has acted, the flag says nothing about the threshold.
+    let flag = |component: &ComponentReport| match (component.action, component.clipped) {
+        (Action::Zeroed | Action::Skipped, _) | (_, Clipped::Ambiguous) => None,
+        (_, clipped) => Some(clipped == Clipped::Yes),
+    };
+    Candidate {
+        after: Vec::new(),
+        norms: components.iter().map(|c| (c.id.clone(), c.norm_before)).collect(),
+        scales: components.iter().map(|c| (c.id.clone(), c.scale)).collect(),
+        clipped: components
+            .iter()
+            .filter_map(|c| Some((c.id.clone(), flag(c)?)))
+            .collect(),
+    }
+}
+
+fn array<T: Real>(tensor: &Tensor) -> Option<ArrayD<T>> {
+    let values = tensor.data.values().into_iter().map(T::of).collect();
+    ArrayD::from_shape_vec(IxDyn(&tensor.shape), values).ok()
+}

@@ -1,0 +1,247 @@
+//! The flags of the oracle's commands.
+
+#![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
+
+use crate::cases::Pack;
+use crate::cli::number::{not_negative, positive};
+use crate::clip::{ClipPolicy, Statistic};
+use crate::oracle::Declared;
+use clap::{Args as ClapArgs, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Write a pack of cases for a clipper to answer, one safetensors file a case.
+///
+/// The same pack and seed give the same bytes everywhere. docs/oracle.md describes the files.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Cases {
+    /// core, edge, stress, mesh or stateful
+    #[arg(long, value_name = "PACK")]
+    pub(super) pack: Pack,
+    /// The seed
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// The folder to write to; it must be new or empty
+    #[arg(long, short, value_name = "DIR")]
+    pub(super) output: PathBuf,
+}
+
+/// Judge what a clipper made of gradients: PASS with the share of the error budget used, or why it is wrong.
+///
+/// Exit code 0: it passes; 1: it fails; 2: it cannot be judged.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  cwgnc check --before g.safetensors --after clipped.safetensors --policy component:0.05
+  cwgnc check --before g.safetensors --after clipped.safetensors --policy global:1 --declared blocks-1024 --norms n.json
+  cwgnc check --cases cases --results results --format junit > report.xml")]
+pub(in crate::cli) struct Check {
+    #[command(flatten)]
+    pub(super) question: Question,
+    /// The gradients after clipping, by name
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "before",
+        help_heading = "One pair of files"
+    )]
+    pub(super) after: Option<PathBuf>,
+    /// Norms that the clipper returned: a JSON object from component to number
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "after",
+        help_heading = "One pair of files"
+    )]
+    pub(super) norms: Option<PathBuf>,
+    /// A folder of case files, or one of them
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "results",
+        conflicts_with = "before",
+        help_heading = "Cases and results"
+    )]
+    pub(super) cases: Option<PathBuf>,
+    /// The folder of results under the same file names, or one of them
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "cases",
+        help_heading = "Cases and results"
+    )]
+    pub(super) results: Option<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// Gradients and what is to be done with them, from plain files.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Question {
+    /// The gradients before clipping, by name
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "policy",
+        help_heading = "One pair of files"
+    )]
+    pub(super) before: Option<PathBuf>,
+    /// What was to be done, for example component:0.05 or global:1@optax; docs/clipping.md has them all
+    #[arg(
+        long,
+        value_name = "POLICY",
+        requires = "before",
+        help_heading = "One pair of files"
+    )]
+    pub(super) policy: Option<ClipPolicy>,
+    /// The parameters, for policies that read them
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "before",
+        help_heading = "One pair of files"
+    )]
+    pub(super) values: Option<PathBuf>,
+    /// Adam's second moments, for policies that read them
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "before",
+        help_heading = "One pair of files"
+    )]
+    pub(super) moments: Option<PathBuf>,
+    /// What a stateful policy remembers before this step, as text
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "before",
+        help_heading = "One pair of files"
+    )]
+    pub(super) state: Option<PathBuf>,
+    /// The clipper's arithmetic, for example sequential, blocks-1024 or f64,scale=F32 [default: unknown, or the case's own]
+    #[arg(long, value_name = "ARITHMETIC")]
+    pub(super) declared: Option<Declared>,
+}
+
+/// Find out which convention and which partition made a file of clipped gradients.
+///
+/// Exit code 0: one fits, or several that these gradients cannot tell apart; 1: none fits; 2: it cannot be judged. For
+/// a folder with an index.jsonl (pair, threshold, policy), 1: a pair's policy is not among those that fit.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Identify {
+    /// A folder with index.jsonl and, for each pair, PAIR.before.safetensors and PAIR.after.safetensors
+    #[arg(value_name = "DIR", conflicts_with_all = ["before", "after", "threshold"], required_unless_present = "before")]
+    pub(super) dir: Option<PathBuf>,
+    /// In a folder: do not try a pair's own policy unless it is among the usual ones
+    #[arg(long, requires = "dir")]
+    pub(super) blind: bool,
+    /// The gradients before clipping, by name
+    #[arg(long, value_name = "FILE", requires_all = ["after", "threshold"])]
+    pub(super) before: Option<PathBuf>,
+    /// The gradients after clipping, by name
+    #[arg(long, value_name = "FILE", requires = "before")]
+    pub(super) after: Option<PathBuf>,
+    /// The parameters, for policies that read them
+    #[arg(long, value_name = "FILE", requires = "before")]
+    pub(super) values: Option<PathBuf>,
+    /// The threshold that was used
+    #[arg(long, value_name = "C", value_parser = not_negative)]
+    pub(super) threshold: Option<f64>,
+    /// The norm that was used, if it is not the 2-norm: 1, inf, rms, mean or another exponent
+    #[arg(long, value_name = "NORM", requires = "before")]
+    pub(super) norm: Option<Statistic>,
+    /// The clipper's arithmetic
+    #[arg(long, value_name = "ARITHMETIC", default_value = "unknown")]
+    pub(super) declared: Declared,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// Show what must come out of a case, and what a result made of it: norms, scales, distances, the first wrong element.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Explain {
+    /// The case file
+    #[arg(value_name = "CASE")]
+    pub(super) case: PathBuf,
+    /// The result file
+    #[arg(value_name = "RESULT")]
+    pub(super) result: Option<PathBuf>,
+    /// The clipper's arithmetic [default: the case's own]
+    #[arg(long, value_name = "ARITHMETIC")]
+    pub(super) declared: Option<Declared>,
+}
+
+/// Write a case with its expected gradients beside it.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Expect {
+    /// The case file
+    #[arg(
+        value_name = "CASE",
+        conflicts_with = "before",
+        required_unless_present = "before"
+    )]
+    pub(super) case: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) question: Question,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: PathBuf,
+}
+
+/// Judge a program that answers cases over stdin and stdout.
+///
+/// Each way, a message is 8 bytes of length (little-endian) and that many bytes of a safetensors file: a case to the
+/// program, a result back. An answer of length 0 declines the case. A failure is shrunk to a small case and saved.
+/// Exit code 0: every answer passes; 1: one fails; 2: nothing could be judged.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  cwgnc pipe --pack core -- python3 my_clipper.py
+  cwgnc pipe --pack core -- cwgnc answer")]
+pub(in crate::cli) struct Pipe {
+    /// core, edge, stress, mesh or stateful
+    #[arg(long, value_name = "PACK", required_unless_present = "cases")]
+    pub(super) pack: Option<Pack>,
+    /// The seed of the pack
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// A folder of case files, or one of them, instead of a pack
+    #[arg(long, value_name = "PATH", conflicts_with = "pack")]
+    pub(super) cases: Option<PathBuf>,
+    /// The program's arithmetic [default: the case's own]
+    #[arg(long, value_name = "ARITHMETIC")]
+    pub(super) declared: Option<Declared>,
+    /// Seconds to wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = positive)]
+    pub(super) timeout: f64,
+    /// The folder for failures made small
+    #[arg(long, value_name = "DIR", default_value = "cwgnc-failures")]
+    pub(super) save: PathBuf,
+    /// Failures that are made small and saved; the others are only reported
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(super) shrink: usize,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// The program and its arguments
+    #[arg(last = true, value_name = "PROGRAM", required = true)]
+    pub(super) program: Vec<OsString>,
+}
+
+/// Answer cases on stdin with this crate's own clipping, as a program under `cwgnc pipe`.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Answer {
+    /// Use this policy whatever the case asks for
+    #[arg(long, value_name = "POLICY")]
+    pub(super) policy: Option<ClipPolicy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Lines to read
+    Text,
+    /// One JSON object
+    Json,
+    /// JUnit's XML
+    Junit,
+}

@@ -1,0 +1,100 @@
+//! `cwgnc check`: the verdict on a pair of files, or on a folder of results.
+
+use super::super::Error;
+use super::args::Check;
+use super::input::{about, case, files, plain_candidate, plain_case};
+use super::{Judged, Outcome, exit_code, records};
+use crate::cases::NamedCase;
+use crate::cases::file::{EXTENSION, read_result};
+use crate::oracle::{Candidate, judge};
+use std::path::Path;
+
+/// Runs the command.
+pub(in crate::cli) fn command(args: &Check) -> Result<u8, Error> {
+    let question = &args.question;
+    let judged = match (&question.before, &args.after, &args.cases, &args.results) {
+        (Some(before), Some(after), None, None) => {
+            let named = plain_case(question, before)?;
+            let candidate = plain_candidate(after, args.norms.as_deref())?;
+            let judgement = judge(&named.case, &candidate).map_err(|error| about(after, &error))?;
+            vec![Judged {
+                named,
+                outcome: Outcome::Judged(judgement),
+            }]
+        }
+        (None, None, Some(cases), Some(results)) => folders(args, cases, results)?,
+        _ => {
+            return Err(Error::Usage(
+                "what to check is missing: give --before, --after and --policy, or --cases and --results"
+                    .to_owned(),
+            ));
+        }
+    };
+    records::report(&judged, args.format)?;
+    Ok(exit_code(&judged))
+}
+
+/// Every case, with the result of the same name; results without a case are named too.
+fn folders(args: &Check, cases: &Path, results: &Path) -> Result<Vec<Judged>, Error> {
+    let mut judged = Vec::new();
+    let single = results.is_file();
+    let mut surplus = files(results)?;
+    for path in files(cases)? {
+        let result = if single {
+            results.to_owned()
+        } else {
+            results.join(path.file_name().unwrap_or_default())
+        };
+        surplus.retain(|other| *other != result);
+        let named = match case(&path, args.question.declared) {
+            Ok(named) => named,
+            Err(error) => {
+                judged.push(unreadable(&path, error.to_string()));
+                continue;
+            }
+        };
+        let outcome = if result.exists() {
+            outcome(&named, &result)
+        } else {
+            Outcome::Cannot(format!("no result: {} is not there", result.display()))
+        };
+        judged.push(Judged { named, outcome });
+    }
+    for path in surplus {
+        let problem = format!("{}: a result without a case", path.display());
+        judged.push(unreadable(&path, problem));
+    }
+    Ok(judged)
+}
+
+fn outcome(named: &NamedCase, result: &Path) -> Outcome {
+    match read_result(result) {
+        Ok(candidate) => verdict(named, &candidate, &result.display().to_string()),
+        Err(error) => Outcome::Cannot(error.to_string()),
+    }
+}
+
+/// The verdict on an answer that errors call by this name.
+pub(super) fn verdict(named: &NamedCase, candidate: &Candidate, answer: &str) -> Outcome {
+    match judge(&named.case, candidate) {
+        Ok(judgement) => Outcome::Judged(judgement),
+        Err(error) => Outcome::Cannot(format!("{answer}: {error}")),
+    }
+}
+
+/// A file that is no case.
+fn unreadable(path: &Path, problem: String) -> Judged {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let case = crate::oracle::Case::new(crate::clip::ClipPolicy::none(), Vec::new());
+    Judged {
+        named: NamedCase {
+            name: name.trim_end_matches(EXTENSION).trim_end_matches('.').to_owned(),
+            pack: String::new(),
+            class: String::new(),
+            note: String::new(),
+            seed: 0,
+            case,
+        },
+        outcome: Outcome::Cannot(problem),
+    }
+}

@@ -1,0 +1,124 @@
+//! `cases`, and what is in the packs.
+
+use super::{Files, run};
+use crate::scratch::fixture;
+use cwgnc::cases::file::{case_bytes, case_of_bytes, read_case};
+use cwgnc::cases::{Class, Pack};
+use cwgnc::oracle::expect;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The committed pack is what the program makes from seed 0, byte for byte.
+#[test]
+fn the_core_pack_is_the_committed_one() {
+    let cases = Pack::Core.cases(0);
+    let committed = std::fs::read_dir(fixture("cases")).expect("the folder").count();
+    assert_eq!(cases.len(), committed);
+    for named in &cases {
+        let path = fixture("cases").join(format!("{}.safetensors", named.name));
+        let bytes = std::fs::read(&path).expect("the committed file");
+        assert!(bytes == case_bytes(named, None), "{}", named.name);
+    }
+}
+
+/// Every case can be judged, and comes back from its file as it was.
+#[test]
+fn packs_are_sound() {
+    for pack in Pack::ALL {
+        let cases = pack.cases(3);
+        assert!(cases.len() > 40, "{pack}");
+        let mut names = BTreeSet::new();
+        for named in &cases {
+            assert!(names.insert(&named.name), "{} twice", named.name);
+            assert!(!named.note.is_empty(), "{}", named.name);
+            expect(&named.case).unwrap_or_else(|error| panic!("{}: {error}", named.name));
+            if pack == Pack::Stress {
+                continue;
+            }
+            let read = case_of_bytes(Path::new("case"), case_bytes(named, None)).expect("the file");
+            let mut wide_first = named.clone();
+            wide_first
+                .case
+                .before
+                .sort_by_key(|t| std::cmp::Reverse(t.data.format().precision() > 11));
+            // NaN is not equal to itself, so bits are compared.
+            assert_eq!(read.case.policy, named.case.policy);
+            assert_eq!(read.case.state, named.case.state);
+            assert_eq!(
+                (&read.name, &read.class, read.seed),
+                (&named.name, &named.class, named.seed)
+            );
+            let same = read
+                .case
+                .before
+                .iter()
+                .zip(&wide_first.case.before)
+                .all(|(a, b)| a.same_bits(b));
+            assert!(
+                same && read.case.before.len() == named.case.before.len(),
+                "{}",
+                named.name
+            );
+        }
+    }
+}
+
+/// Integers whose squares sum to the square of an integer, to be exact whoever adds them up.
+#[test]
+fn the_exact_class_is_exact() {
+    let cases = Pack::Core.cases(11);
+    let exact: Vec<_> = cases
+        .iter()
+        .filter(|named| named.class == Class::Exact.name())
+        .collect();
+    assert!(exact.len() >= 20);
+    for named in exact {
+        for tensor in &named.case.before {
+            let x = tensor.data.values();
+            assert!(x.iter().all(|x| x.fract() == 0.0), "{}", named.name);
+            let sum: f64 = x.iter().map(|x| x * x).sum();
+            assert_eq!(sum.sqrt().fract(), 0.0, "{}", named.name);
+            let room = 2.0_f64.powi(tensor.data.format().precision().min(24));
+            assert!(sum < room, "{}: {sum} in {}", named.name, tensor.data.format());
+        }
+    }
+}
+
+#[test]
+fn seeds_make_packs() {
+    let files = |seed| {
+        let cases = Pack::Core.cases(seed);
+        cases
+            .iter()
+            .map(|named| case_bytes(named, None))
+            .collect::<Vec<_>>()
+    };
+    assert!(files(5) == files(5) && files(5) != files(6));
+}
+
+#[test]
+fn the_command_writes_a_pack() {
+    let files = Files::new("cases");
+    let dir = files.path("mesh");
+    let (code, out, err) = run(&["cases", "--pack", "mesh", "--seed", "9", "-o", &dir]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let cases = Pack::Mesh.cases(9);
+    assert!(
+        out.starts_with(&format!("{} cases of pack mesh, seed 9, ", cases.len())),
+        "{out}"
+    );
+    let first = read_case(&Path::new(&dir).join(format!("{}.safetensors", cases[0].name))).expect("a case");
+    assert_eq!(first, cases[0]);
+    let (code, _, err) = run(&["cases", "--pack", "mesh", "-o", &dir]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        files.plain(&err),
+        "error: the folder mesh is not empty; cases of two packs or seeds must not mix\n"
+    );
+    let (code, _, err) = run(&["cases", "--pack", "cor", "-o", &files.path("new")]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("unknown pack `cor`; there are core, edge, stress, mesh, stateful"),
+        "{err}"
+    );
+}

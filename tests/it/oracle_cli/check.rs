@@ -1,0 +1,256 @@
+//! `check`, `expect` and `explain`.
+
+use super::{BEFORE, Files, case, result, run, safetensors};
+
+/// ‖a‖ = 5 to 2.5: halved; ‖b‖ = 12 to 2.5: 12·RN(2.5/12).
+const A: [f32; 2] = [1.5, 2.0];
+const B: [f32; 2] = [0.0, 12.0 * (2.5 / 12.0)];
+
+fn pair(files: &Files, after: &[(&str, &[usize], &[f32])]) -> [String; 2] {
+    [
+        files.write("before.safetensors", safetensors(None, &BEFORE)),
+        files.write("after.safetensors", safetensors(None, after)),
+    ]
+}
+
+fn check(before: &str, after: &str, more: &[&str]) -> (i32, String, String) {
+    let pair = ["check", "--before", before, "--after", after];
+    run(&[&pair, more].concat())
+}
+
+#[test]
+fn a_right_pair_passes() {
+    let files = Files::new("right_pair");
+    let [before, after] = pair(&files, &[("a.weight", &[2], &A), ("b.weight", &[2], &B)]);
+    let (code, out, err) = check(&before, &after, &["--policy", "component:2.5@exact"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert_eq!(
+        files.plain(&out),
+        "before.safetensors: PASS (bitwise)\n  \
+           asked for `component:2.5@exact`, declared `unknown`\n  \
+           component  elements  exact norm  scale                clipped  verdict\n  \
+           a.weight   2         5           0.5                  yes      PASS (bitwise)\n  \
+           b.weight   2         12          0.2083333283662796   yes      PASS (bitwise)\n"
+            .replace("0.2083333283662796   ", "0.2083333283662796  ")
+            .replace("scale                clipped", "scale               clipped")
+            .replace("0.5                  yes", "0.5                 yes")
+    );
+}
+
+#[test]
+fn global_instead_of_component_is_named() {
+    let files = Files::new("global");
+    // 13 to 2.5 with one scale for both.
+    let k = 2.5_f32 / 13.0;
+    let after: [(&str, &[usize], &[f32]); 2] = [
+        ("a.weight", &[2], &[3.0 * k, 4.0 * k]),
+        ("b.weight", &[2], &[0.0, 12.0 * k]),
+    ];
+    let [before, after] = pair(&files, &after);
+    let (code, out, _) = check(
+        &before,
+        &after,
+        &["--policy", "component:2.5@exact", "--declared", "exact"],
+    );
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("POLICY: your output matches `global:2.5@exact`"),
+        "{out}"
+    );
+    assert!(
+        out.contains("the difference: partition global instead of component"),
+        "{out}"
+    );
+    assert!(
+        out.contains("component `a.weight`, `a.weight`[0]: expected 1.49"),
+        "{out}"
+    );
+    assert!(out.contains("got 5.769230"), "{out}");
+}
+
+#[test]
+fn returned_norms_are_judged() {
+    let files = Files::new("norms");
+    let [before, after] = pair(&files, &[("a.weight", &[2], &A), ("b.weight", &[2], &B)]);
+    let check = |json: &str| {
+        let norms = files.write("norms.json", json);
+        check(
+            &before,
+            &after,
+            &[
+                "--policy",
+                "component:2.5@exact",
+                "--declared",
+                "exact",
+                "--norms",
+                &norms,
+            ],
+        )
+    };
+    assert_eq!(check("{\"a.weight\": 5.0, \"b.weight\": 12}").0, 0);
+    // The norm after clipping, which is the usual mistake.
+    let (code, out, _) = check("{\"a.weight\": 2.5}");
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.contains("component `a.weight`, norm: expected 5e0, got 2.5e0"),
+        "{out}"
+    );
+    assert!(
+        out.contains("the gradients are right, what was returned beside them is not"),
+        "{out}"
+    );
+    let (code, _, err) = check("{\"a.weight\": NaN}");
+    assert_eq!(code, 2);
+    assert!(err.contains("norms.json: not JSON"), "{err}");
+    assert!(
+        err.contains("a norm that is no finite number is written as a text: \"NaN\", \"inf\""),
+        "{err}"
+    );
+    let (code, _, err) = check("{\"a.weight\": [5]}");
+    assert_eq!(code, 2);
+    assert_eq!(
+        files.plain(&err),
+        "error: norms.json: the norm of `a.weight` is [5], expected a number\n"
+    );
+    let (code, _, err) = check("{\"c\": 5}");
+    assert_eq!(code, 2);
+    assert_eq!(
+        files.plain(&err),
+        "error: after.safetensors: norms: not expected c\n"
+    );
+}
+
+#[test]
+fn a_folder_of_results() {
+    let files = Files::new("folder");
+    let name = |i: usize| format!("cases/{i}.safetensors");
+    for i in 0..3 {
+        files.write(&name(i), case("component:2.5@exact"));
+    }
+    files.write("results/0.safetensors", result(A, B));
+    files.write("results/1.safetensors", result([3.0, 4.0], B));
+    let (cases, results) = (files.path("cases"), files.path("results"));
+    let check = |format: &str| {
+        run(&[
+            "check",
+            "--cases",
+            &cases,
+            "--results",
+            &results,
+            "--format",
+            format,
+        ])
+    };
+    // 0 passes, 1 has its first component unclipped, 2 has no result.
+    let (code, out, _) = check("text");
+    assert_eq!(code, 1);
+    assert!(out.contains("1: FAIL_LOGIC: "), "{out}");
+    assert!(
+        files
+            .plain(&out)
+            .contains("2: CANNOT_JUDGE: no result: results/2.safetensors is not there"),
+        "{out}"
+    );
+    assert!(
+        out.ends_with("3 cases: 1 PASS, 1 FAIL_LOGIC, 1 CANNOT_JUDGE\n"),
+        "{out}"
+    );
+
+    let (_, json, _) = check("json");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["exit_code"], 1);
+    let verdicts: Vec<_> = (0..3)
+        .map(|i| json["cases"][i]["verdict"].as_str().expect("a text"))
+        .collect();
+    assert_eq!(verdicts, ["PASS", "FAIL_LOGIC", "CANNOT_JUDGE"]);
+    assert_eq!(json["cases"][1]["mismatches"][0]["tensor"], "a.weight");
+    assert_eq!(
+        json["cases"][0]["components"][0]["norm"],
+        serde_json::json!([5.0, 5.0])
+    );
+
+    let (_, junit, _) = check("junit");
+    assert!(
+        junit.contains("<testsuite name=\"cwgnc\" tests=\"3\" failures=\"1\" errors=\"1\" skipped=\"0\">"),
+        "{junit}"
+    );
+    assert!(
+        junit.contains("  <testcase classname=\"case\" name=\"0\"/>\n"),
+        "{junit}"
+    );
+    assert!(
+        junit.contains("<failure type=\"FAIL_LOGIC\">1: FAIL_LOGIC"),
+        "{junit}"
+    );
+
+    // Without the failure nothing fails, but something cannot be judged.
+    files.write("results/1.safetensors", result(A, B));
+    assert_eq!(check("text").0, 2);
+    files.write("results/2.safetensors", result(A, B));
+    assert_eq!(check("text").0, 0);
+    files.write("results/surplus.safetensors", result(A, B));
+    let (code, out, _) = check("text");
+    assert_eq!(code, 2);
+    assert!(
+        files
+            .plain(&out)
+            .contains("results/surplus.safetensors: a result without a case"),
+        "{out}"
+    );
+}
+
+#[test]
+fn expect_writes_what_must_come_out() {
+    let files = Files::new("expect");
+    let path = files.write("case.safetensors", case("component:2.5@exact"));
+    let output = files.path("expected.safetensors");
+    let (code, out, err) = run(&["expect", &path, "-o", &output]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!(
+        files.plain(&out),
+        "2 components, expected gradients in expected.safetensors\n"
+    );
+    let bytes = std::fs::read(&output).expect("the file is there");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    let data = |name: &str| tensors.tensor(name).expect(name).data().to_vec();
+    let bytes_of = |x: [f32; 2]| x.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    assert_eq!(data("expected/a.weight"), bytes_of(A));
+    assert_eq!(data("expected/b.weight"), bytes_of(B));
+    assert_eq!(data("before/a.weight"), bytes_of([3.0, 4.0]));
+    // It is a case itself, and its expected tensors are left out.
+    assert_eq!(run(&["explain", &output]).0, 0);
+}
+
+#[test]
+fn explain_shows_norms_and_distances() {
+    let files = Files::new("explain");
+    let path = files.write("case.safetensors", case("component:2.5@exact"));
+    let (code, out, _) = run(&["explain", &path, "--declared", "exact"]);
+    assert_eq!(code, 0);
+    for text in [
+        "case: `component:2.5@exact`",
+        "declared arithmetic: exact",
+        "component  elements  norm  allowed norm  threshold  scale               clipped",
+        "a.weight   2         5     5             2.5        0.5                 yes",
+        "a.weight[0]  3       1.5",
+    ] {
+        assert!(out.contains(text), "{text} in\n{out}");
+    }
+    let wrong = files.write(
+        "wrong.safetensors",
+        result([1.5, f32::from_bits(2.0_f32.to_bits() + 1)], B),
+    );
+    let (code, out, _) = run(&["explain", &path, &wrong, "--declared", "exact"]);
+    assert_eq!(
+        code, 0,
+        "one rounding more is within the budget of the formula:\n{out}"
+    );
+    assert!(
+        out.contains("`a.weight`: elements by distance: exact: 1, 1 ulp: 1"),
+        "{out}"
+    );
+    let wrong = files.write("wrong.safetensors", result([1.5, 2.5], B));
+    let (code, out, _) = run(&["explain", &path, &wrong]);
+    assert_eq!(code, 1);
+    assert!(out.contains("`a.weight`[1]: expected"), "{out}");
+}

@@ -1,0 +1,159 @@
+//! `pipe`: programs that are right, wrong, dead, silent or noisy. They are this program's own `answer`, and `sh`.
+
+use super::{Files, case, exists, run};
+
+const CWGNC: &str = env!("CARGO_BIN_EXE_cwgnc");
+
+#[test]
+fn our_own_clipping_passes_every_pack() {
+    for pack in ["core", "mesh"] {
+        let files = Files::new(&format!("pipe_{pack}"));
+        let save = files.path("failures");
+        let (code, out, err) = run(&["pipe", "--pack", pack, "--save", &save, "--", CWGNC, "answer"]);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        assert!(out.contains(" PASS"), "{out}");
+        assert!(!exists(&save));
+    }
+}
+
+#[test]
+fn a_wrong_program_is_told_what_it_does() {
+    let files = Files::new("pipe_wrong");
+    let path = files.write("case.safetensors", case("component:2.5@exact"));
+    let save = files.path("failures");
+    let answer = [CWGNC, "answer", "--policy", "global:2.5@exact"];
+    let flags = ["pipe", "--cases", &path, "--save", &save, "--"];
+    let (code, out, _) = run(&[&flags[..], &answer].concat());
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("case: POLICY: your output matches `global:2.5@exact`"),
+        "{out}"
+    );
+    assert!(out.contains("partition global instead of component"), "{out}");
+    // Two tensors of one element each are the least that tells the partitions apart.
+    assert!(
+        out.contains("POLICY made small: 2 tensors, 2 elements: cwgnc explain "),
+        "{out}"
+    );
+    let (small, result) = (
+        files.path("failures/case.safetensors"),
+        files.path("failures/case.result.safetensors"),
+    );
+    let (code, out, _) = run(&["explain", &small, &result]);
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("POLICY: your output matches `global:2.5@exact`"),
+        "{out}"
+    );
+}
+
+fn shell(files: &Files, script: &str, more: &[&str]) -> (i32, String, String) {
+    let path = files.write("case.safetensors", case("component:2.5@exact"));
+    let save = files.path("failures");
+    let flags = ["pipe", "--cases", &path, "--save", &save];
+    run(&[&flags[..], more, &["--", "sh", "-c", script]].concat())
+}
+
+#[test]
+fn a_program_that_dies() {
+    let files = Files::new("pipe_dies");
+    let (code, out, _) = shell(&files, "echo out of memory >&2; exit 7", &[]);
+    assert_eq!(code, 1);
+    assert!(
+        out.starts_with("case: NO_ANSWER: the program died: exit code 7\n  its stderr:\n  out of memory\n"),
+        "{out}"
+    );
+    assert!(exists(&files.path("failures/case.safetensors")));
+    // Within an answer.
+    let (code, out, _) = shell(&files, r"printf '\120\0\0\0\0\0\0\0abc'; exit 1", &[]);
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("garbage: a message of 80 bytes that ends after 3"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_program_that_hangs() {
+    let files = Files::new("pipe_hangs");
+    let (code, out, _) = shell(&files, "echo thinking >&2; exec sleep 60", &["--timeout", "0.3"]);
+    assert_eq!(code, 1);
+    assert!(
+        out.starts_with(
+            "case: NO_ANSWER: the program gave no answer in 0.3 s and was ended\n  its stderr:\n  thinking\n"
+        ),
+        "{out}"
+    );
+    let (code, _, err) = shell(&files, "exit 0", &["--timeout", "0"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("must be above 0"), "{err}");
+}
+
+#[test]
+fn a_program_that_writes_garbage() {
+    let files = Files::new("pipe_garbage");
+    let (code, out, _) = shell(&files, "echo Loading the model...; cat > /dev/null", &[]);
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("the program wrote garbage: `Loading ` as the length of a message; is something else printed to stdout?"),
+        "{out}"
+    );
+    assert!(out.contains("its stderr is empty"), "{out}");
+    // The case itself, sent back.
+    let (code, out, _) = shell(&files, "exec cat", &[]);
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("the answer: no tensor `after/…`: a result has one for each `before/…`"),
+        "{out}"
+    );
+    // A length, and noise.
+    let (code, out, _) = shell(
+        &files,
+        r"printf '\10\0\0\0\0\0\0\0abcdefgh'; cat > /dev/null",
+        &[],
+    );
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("the answer is not a valid safetensors file"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_program_that_declines_everything() {
+    let files = Files::new("pipe_declines");
+    let (code, out, _) = shell(&files, r"printf '\0\0\0\0\0\0\0\0'; cat > /dev/null", &[]);
+    assert_eq!(code, 2);
+    assert_eq!(out, "case: DECLINED\n");
+}
+
+#[test]
+fn no_program() {
+    let files = Files::new("pipe_none");
+    let path = files.write("case.safetensors", case("component:2.5@exact"));
+    let (code, _, err) = run(&["pipe", "--cases", &path, "--", "/no/such/program"]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        err,
+        "error: cannot start /no/such/program: No such file or directory (os error 2)\n"
+    );
+    assert_eq!(run(&["pipe", "--pack", "core"]).0, 2);
+}
+
+/// After three cases in a row without an answer the others are not tried.
+#[test]
+fn patience_ends() {
+    let files = Files::new("pipe_patience");
+    let save = files.path("failures");
+    let flags = [
+        "pipe", "--pack", "core", "--save", &save, "--shrink", "0", "--", "false",
+    ];
+    let (code, out, _) = run(&flags);
+    assert_eq!(code, 1);
+    assert!(out.contains("3 cases: 3 NO_ANSWER"), "{out}");
+    assert!(
+        out.ends_with("given up after 3 cases in a row without an answer\n"),
+        "{out}"
+    );
+    assert!(!exists(&save));
+}
