@@ -40,6 +40,28 @@ pub type Visitor<'f, 'a, T> = &'f mut dyn FnMut(&str, ArrayViewD<'a, T>);
 /// Called with the dotted name and a mutable view of each parameter tensor.
 pub type VisitorMut<'f, 'a, T> = &'f mut dyn FnMut(&str, ArrayViewMutD<'a, T>);
 
+/// Visits the tensors of a layer by their names below `path`.
+pub fn visit_leaves<'a, T, const N: usize>(
+    path: &mut Path,
+    leaves: [(&str, ArrayViewD<'a, T>); N],
+    f: Visitor<'_, 'a, T>,
+) {
+    for (name, view) in leaves {
+        path.within(name, |path| f(path.as_str(), view));
+    }
+}
+
+/// [`visit_leaves`] with mutable views.
+pub fn visit_leaves_mut<'a, T, const N: usize>(
+    path: &mut Path,
+    leaves: [(&str, ArrayViewMutD<'a, T>); N],
+    f: VisitorMut<'_, 'a, T>,
+) {
+    for (name, view) in leaves {
+        path.within(name, |path| f(path.as_str(), view));
+    }
+}
+
 /// A tree of named parameter tensors, visited in one fixed order.
 pub trait ParamTree<T> {
     /// Visits every tensor below `path`.

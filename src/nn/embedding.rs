@@ -8,7 +8,7 @@
 //! Forward *adds*, because a transformer's input is a sum of embeddings (word, position, token type). An index has no
 //! gradient, so backward returns nothing.
 
-use crate::param::{ParamTree, Path, Visitor, VisitorMut};
+use crate::param::{ParamTree, Path, Visitor, VisitorMut, visit_leaves, visit_leaves_mut};
 use crate::pool::Buffer;
 use crate::real::Real;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -65,13 +65,11 @@ impl<T: Real> Embedding<T> {
 
 impl<T> ParamTree<T> for Embedding<T> {
     fn visit<'a>(&'a self, path: &mut Path, f: Visitor<'_, 'a, T>) {
-        path.within("weight", |path| f(path.as_str(), self.weight.view().into_dyn()));
+        visit_leaves(path, [("weight", self.weight.view().into_dyn())], f);
     }
 
     fn visit_mut<'a>(&'a mut self, path: &mut Path, f: VisitorMut<'_, 'a, T>) {
-        path.within("weight", |path| {
-            f(path.as_str(), self.weight.view_mut().into_dyn());
-        });
+        visit_leaves_mut(path, [("weight", self.weight.view_mut().into_dyn())], f);
     }
 }
 

@@ -18,7 +18,7 @@
 //! The cache keeps `x̂` and `r`: with them the input is not needed again, and `x` may be overwritten by `x̂`.
 
 use crate::nn::ROWS_PER_TASK;
-use crate::param::{ParamTree, Path, Visitor, VisitorMut};
+use crate::param::{ParamTree, Path, Visitor, VisitorMut, visit_leaves, visit_leaves_mut};
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
 use crate::reduce;
@@ -124,15 +124,25 @@ fn slice<T>(x: &Array1<T>) -> &[T] {
 
 impl<T> ParamTree<T> for LayerNorm<T> {
     fn visit<'a>(&'a self, path: &mut Path, f: Visitor<'_, 'a, T>) {
-        path.within("weight", |path| f(path.as_str(), self.weight.view().into_dyn()));
-        path.within("bias", |path| f(path.as_str(), self.bias.view().into_dyn()));
+        visit_leaves(
+            path,
+            [
+                ("weight", self.weight.view().into_dyn()),
+                ("bias", self.bias.view().into_dyn()),
+            ],
+            f,
+        );
     }
 
     fn visit_mut<'a>(&'a mut self, path: &mut Path, f: VisitorMut<'_, 'a, T>) {
-        path.within("weight", |path| {
-            f(path.as_str(), self.weight.view_mut().into_dyn());
-        });
-        path.within("bias", |path| f(path.as_str(), self.bias.view_mut().into_dyn()));
+        visit_leaves_mut(
+            path,
+            [
+                ("weight", self.weight.view_mut().into_dyn()),
+                ("bias", self.bias.view_mut().into_dyn()),
+            ],
+            f,
+        );
     }
 }
 

@@ -11,7 +11,7 @@
 //! The cache of a linear layer is its input, which its neighbours need as well: the caller keeps it.
 
 use crate::gemm;
-use crate::param::{ParamTree, Path, Visitor, VisitorMut};
+use crate::param::{ParamTree, Path, Visitor, VisitorMut, visit_leaves, visit_leaves_mut};
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
 use crate::reduce;
@@ -61,15 +61,25 @@ impl<T: Real> Linear<T> {
 
 impl<T> ParamTree<T> for Linear<T> {
     fn visit<'a>(&'a self, path: &mut Path, f: Visitor<'_, 'a, T>) {
-        path.within("weight", |path| f(path.as_str(), self.weight.view().into_dyn()));
-        path.within("bias", |path| f(path.as_str(), self.bias.view().into_dyn()));
+        visit_leaves(
+            path,
+            [
+                ("weight", self.weight.view().into_dyn()),
+                ("bias", self.bias.view().into_dyn()),
+            ],
+            f,
+        );
     }
 
     fn visit_mut<'a>(&'a mut self, path: &mut Path, f: VisitorMut<'_, 'a, T>) {
-        path.within("weight", |path| {
-            f(path.as_str(), self.weight.view_mut().into_dyn());
-        });
-        path.within("bias", |path| f(path.as_str(), self.bias.view_mut().into_dyn()));
+        visit_leaves_mut(
+            path,
+            [
+                ("weight", self.weight.view_mut().into_dyn()),
+                ("bias", self.bias.view_mut().into_dyn()),
+            ],
+            f,
+        );
     }
 }
 

@@ -97,6 +97,18 @@ fn kill_at(name: &str, moments: &[&dyn Fn(&Path) -> bool]) {
     assert_same(&run, undisturbed());
 }
 
+/// AutoClip's threshold is the median of every norm so far: a resumed run must know those before the checkpoint.
+#[test]
+fn what_a_policy_remembers_survives_a_kill() {
+    let folder = scratch::folder("cli-resume-memory");
+    let (run, alone) = (folder.join("run"), folder.join("alone"));
+    let policy = ["--clip", "autoclip:50"];
+    ran(command(&alone, &policy)).succeeded();
+    killed(&run, &policy, |run| lines_logged(run) >= 14);
+    ran(command(&run, &["--clip", "autoclip:50", "--resume"])).succeeded();
+    assert_same(&run, &alone);
+}
+
 #[test]
 fn killed_before_the_first_step() {
     kill_at("cli-resume-start", &[&|run| run.join("run.json").exists()]);
