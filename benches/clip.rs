@@ -5,6 +5,7 @@
 //! The loops are what memory allows: one parallel read of every tensor, and a read followed by a read-and-write pass.
 //! All sides are timed in turn, round after round, and the ratios are medians over the rounds, so that a drift of the
 //! machine's speed hits all of them alike. Each side's result is asserted before it is timed.
+//! `benches/clip_beside_torch.py` times PyTorch's clipping in turn with these.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
@@ -12,6 +13,7 @@ use cwgnc::clip::{ClipPolicy, ParamGrad, clip};
 use ndarray::Array1;
 use rayon::prelude::*;
 use std::hint::black_box;
+use std::io::{self, Write};
 use std::time::Instant;
 
 const ROUNDS: usize = 25;
@@ -86,59 +88,109 @@ fn median(mut x: Vec<f64>) -> f64 {
     x[x.len() / 2]
 }
 
-fn main() {
-    let sizes = sizes();
-    let elements: usize = sizes.iter().sum();
-    assert_eq!((sizes.len(), elements), (201, 109_483_778));
-    let value = |i: usize| ((i * 7919) % 2001) as f32 / 1000.0 - 1.0;
-    let mut tensors: Vec<Array1<f32>> = sizes.iter().map(|&n| Array1::from_shape_fn(n, value)).collect();
-    let keep = ClipPolicy::cwgnc_as_published(1e5).expect("a threshold");
-    let cut = ClipPolicy::cwgnc_as_published(0.05).expect("a threshold");
-    let global = ClipPolicy::torch_global(0.05).expect("a threshold");
-    assert_eq!(clip_all(&keep, &mut tensors), 0);
-    assert_eq!(clip_all(&cut, &mut tensors), 201);
+/// The gradients, and what is timed on them.
+struct Subject {
+    tensors: Vec<Array1<f32>>,
+    keep: ClipPolicy,
+    cut: ClipPolicy,
+    global: ClipPolicy,
+}
 
-    let names = [
-        "plain read",
-        "clip, nothing clipped",
-        "plain read, then write",
-        "clip, all clipped",
-        "clip, global",
-    ];
-    let mut times = vec![Vec::new(); names.len()];
-    for _ in 0..ROUNDS {
-        times[0].push(seconds(|| {
-            black_box(read(&tensors));
-        }));
-        times[1].push(seconds(|| {
-            black_box(clip_all(&keep, &mut tensors));
-        }));
-        times[2].push(seconds(|| {
-            black_box(read(&tensors));
-            scale(&mut tensors, 1.000_001);
-        }));
-        times[3].push(seconds(|| {
-            black_box(clip_all(&cut, &mut tensors));
-        }));
-        times[4].push(seconds(|| {
-            black_box(clip_all(&global, &mut tensors));
-        }));
+const SIDES: [&str; 5] = ["read", "clip-none", "read-write", "clip-all", "clip-global"];
+
+impl Subject {
+    /// BERT-base's tensors, after each policy was seen to do what it is timed for.
+    fn new() -> Self {
+        let sizes = sizes();
+        assert_eq!((sizes.len(), sizes.iter().sum::<usize>()), (201, 109_483_778));
+        let value = |i: usize| ((i * 7919) % 2001) as f32 / 1000.0 - 1.0;
+        let mut subject = Self {
+            tensors: sizes.iter().map(|&n| Array1::from_shape_fn(n, value)).collect(),
+            keep: ClipPolicy::cwgnc_as_published(1e5).expect("a threshold"),
+            cut: ClipPolicy::cwgnc_as_published(0.05).expect("a threshold"),
+            global: ClipPolicy::torch_global(0.05).expect("a threshold"),
+        };
+        assert_eq!(clip_all(&subject.keep, &mut subject.tensors), 0);
+        assert_eq!(clip_all(&subject.cut, &mut subject.tensors), 201);
+        assert_eq!(clip_all(&subject.global, &mut subject.tensors), 1);
+        subject
     }
-    let ratio = |a: usize, b: usize| median(times[a].iter().zip(&times[b]).map(|(a, b)| a / b).collect());
+
+    /// Times one side. All tensors are above the thresholds of the sides that clip, however often those have run: what
+    /// was clipped before is scaled up again first, untimed.
+    fn time(&mut self, side: &str) -> Option<f64> {
+        let tensors = &mut self.tensors;
+        let time = match side {
+            "read" => seconds(|| {
+                black_box(read(tensors));
+            }),
+            "clip-none" => seconds(|| {
+                black_box(clip_all(&self.keep, tensors));
+            }),
+            "read-write" => seconds(|| {
+                black_box(read(tensors));
+                scale(tensors, 1.000_001);
+            }),
+            "clip-all" | "clip-global" => {
+                scale(tensors, 100.0);
+                let policy = if side == "clip-all" {
+                    &self.cut
+                } else {
+                    &self.global
+                };
+                let mut clipped = 0;
+                let time = seconds(|| clipped = black_box(clip_all(policy, tensors)));
+                assert!(clipped > 0, "nothing was clipped");
+                time
+            }
+            _ => return None,
+        };
+        Some(time)
+    }
+}
+
+/// Times the sides whose names come on standard input, one a line, and answers each with its seconds: for a program that
+/// times something else between them.
+fn answer(subject: &mut Subject) -> io::Result<()> {
+    for line in io::stdin().lines() {
+        let line = line?;
+        let time = subject
+            .time(line.trim())
+            .ok_or_else(|| io::Error::other(format!("no side `{line}`; there are {}", SIDES.join(", "))))?;
+        println!("{time:e}");
+        io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+fn main() -> io::Result<()> {
+    let mut subject = Subject::new();
+    if std::env::args().any(|arg| arg == "--answer") {
+        return answer(&mut subject);
+    }
+    let mut times = vec![Vec::new(); SIDES.len()];
+    for _ in 0..ROUNDS {
+        for (side, times) in SIDES.iter().zip(&mut times) {
+            times.extend(subject.time(side));
+        }
+    }
+    let elements: usize = subject.tensors.iter().map(Array1::len).sum();
     println!(
         "{elements} elements in {} tensors, {} threads, {ROUNDS} rounds",
-        sizes.len(),
+        subject.tensors.len(),
         rayon::current_num_threads()
     );
-    for (name, times) in names.iter().zip(&times) {
+    for (side, times) in SIDES.iter().zip(&times) {
         let t = median(times.clone());
         println!(
-            "{name:24} {:7.1} ms  {:5.1} GB/s read",
+            "{side:12} {:7.1} ms  {:5.1} GB/s read",
             1e3 * t,
             4e-9 * elements as f64 / t
         );
     }
-    println!("nothing clipped / plain read             {:.2}", ratio(1, 0));
-    println!("all clipped / plain read, then write     {:.2}", ratio(3, 2));
-    println!("global / plain read, then write          {:.2}", ratio(4, 2));
+    let ratio = |a: usize, b: usize| median(times[a].iter().zip(&times[b]).map(|(a, b)| a / b).collect());
+    println!("clip-none / read          {:.2}", ratio(1, 0));
+    println!("clip-all / read-write     {:.2}", ratio(3, 2));
+    println!("clip-global / read-write  {:.2}", ratio(4, 2));
+    Ok(())
 }

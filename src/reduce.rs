@@ -45,22 +45,40 @@ pub fn dot<T: Real>(x: &[T], y: &[T]) -> T {
 
 /// `Σ f(xᵢ)` in [`LANES`] partial sums.
 fn lanes<T: Real, A: Real>(x: &[T], f: impl Fn(T) -> A) -> A {
-    let mut acc = [A::zero(); LANES];
-    let (blocks, rest) = x.as_chunks::<LANES>();
-    let rest: A = rest.iter().map(|&x| f(x)).fold(A::zero(), |s, y| s + y);
-    for block in blocks {
-        // All of `f` first: the compiler then sees vectors.
-        let y = block.map(&f);
-        for lane in 0..LANES {
-            acc[lane] += y[lane];
-        }
-    }
-    fold(acc) + rest
+    let mut sum = Lanes::default();
+    sum.add(x, f);
+    sum.total()
 }
 
-/// The lanes added pairwise.
+/// A sum in [`LANES`] partial sums, which may come strip by strip: all strips but the last are whole numbers of lanes.
+#[derive(Clone, Copy, Default)]
+struct Lanes<A> {
+    acc: [A; LANES],
+    /// What does not fill the lanes.
+    rest: A,
+}
+
+impl<A: Real> Lanes<A> {
+    fn add<T: Real>(&mut self, x: &[T], f: impl Fn(T) -> A) {
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        let mut acc = self.acc;
+        for block in blocks {
+            for lane in 0..LANES {
+                acc[lane] += f(block[lane]);
+            }
+        }
+        self.acc = acc;
+        self.rest = rest.iter().fold(self.rest, |sum, &x| sum + f(x));
+    }
+
+    fn total(&self) -> A {
+        fold(self.acc) + self.rest
+    }
+}
+
+/// The lanes added up by halves, which leaves neighbouring lanes in one vector register throughout.
 fn fold<A: Real>(acc: [A; LANES]) -> A {
-    ((acc[0] + acc[4]) + (acc[1] + acc[5])) + ((acc[2] + acc[6]) + (acc[3] + acc[7]))
+    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
 }
 
 /// `out ← out + Σ_rows x`: the rows of `x` (`[n, h]`) added up into `out` (`[h]`), accumulated in `f64`.

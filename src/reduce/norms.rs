@@ -1,6 +1,6 @@
 //! Norms of many tensors at once: one pass over memory, safe at every magnitude.
 
-use super::{BLOCK, lanes};
+use super::{BLOCK, LANES, Lanes, lanes};
 use crate::real::Real;
 use rayon::prelude::*;
 
@@ -67,7 +67,14 @@ pub struct Norms {
 /// Both norms of several tensors in one pass, as accurate and as safe as [`norms`]; `p` is above 0, possibly ∞.
 pub fn p_norms<T: Real>(tensors: &[&[T]], p: f64) -> Vec<Norms> {
     let blocks: Vec<&[T]> = tensors.iter().flat_map(|x| x.chunks(BLOCK)).collect();
-    let sums: Vec<Sums> = blocks.par_iter().map(|x| Sums::of(x, p)).collect();
+    let sums: Vec<Sums> = blocks
+        .par_iter()
+        .map(|x| {
+            let mut sums = Running::default();
+            sums.add(x, p);
+            sums.total()
+        })
+        .collect();
     let mut sums = sums.into_iter();
     let each = tensors.iter().map(|x| {
         let blocks = sums.by_ref().take(x.len().div_ceil(BLOCK));
@@ -85,9 +92,13 @@ pub struct Written {
     pub changed: usize,
 }
 
-/// Rewrites several tensors block by block and measures each block while it is still in the cache.
+/// Elements that are rewritten and then measured: few enough to be in the nearest cache still, and for the processor to
+/// fetch what comes next while it adds up. A whole number of lanes.
+const STRIP: usize = 32 * LANES;
+
+/// Rewrites several tensors strip by strip and measures each strip while it is still in the cache.
 ///
-/// `write` is given the tensor's index, the place of the block in it and the block, and returns a count.
+/// `write` is given the tensor's index, the place of the strip in it and the strip, and returns a count.
 pub fn write_norms<T: Real>(
     tensors: &mut [&mut [T]],
     p: f64,
@@ -105,8 +116,12 @@ pub fn write_norms<T: Real>(
     let sums: Vec<(Sums, usize)> = blocks
         .into_par_iter()
         .map(|(tensor, at, x)| {
-            let changed = write(tensor, at, x);
-            (Sums::of(x, p), changed)
+            let (mut sums, mut changed) = (Running::default(), 0);
+            for (i, x) in x.chunks_mut(STRIP).enumerate() {
+                changed += write(tensor, at + i * STRIP, x);
+                sums.add(x, p);
+            }
+            (sums.total(), changed)
         })
         .collect();
     let mut sums = sums.into_iter();
@@ -130,24 +145,37 @@ struct Sums {
     powers: f64,
 }
 
-impl Sums {
-    /// Of one block.
-    fn of<T: Real>(x: &[T], p: f64) -> Self {
-        let powers = if p == 2.0 {
-            0.0
+/// [`Sums`] of one block in the making.
+#[derive(Clone, Copy, Default)]
+struct Running {
+    squares: Lanes<f64>,
+    powers: Lanes<f64>,
+    largest: f64,
+}
+
+impl Running {
+    fn add<T: Real>(&mut self, x: &[T], p: f64) {
+        self.squares.add(x, |x| x.widen() * x.widen());
+        if p == 2.0 {
         } else if p == f64::INFINITY {
-            largest(x)
+            self.largest = self.largest.max(largest(x));
         } else if p == 1.0 {
-            lanes(x, |x| x.widen().abs())
+            self.powers.add(x, |x| x.widen().abs());
         } else {
-            lanes(x, |x| libm::pow(x.widen().abs(), p))
-        };
-        Self {
-            squares: sum_of_squares(x),
-            powers,
+            self.powers.add(x, |x| libm::pow(x.widen().abs(), p));
         }
     }
 
+    fn total(&self) -> Sums {
+        Sums {
+            squares: self.squares.total(),
+            // One of the two is zero.
+            powers: self.powers.total() + self.largest,
+        }
+    }
+}
+
+impl Sums {
     fn add(self, other: Self, p: f64) -> Self {
         Self {
             squares: self.squares + other.squares,
@@ -287,20 +315,23 @@ mod tests {
         assert_eq!(p_norms(&[&[1.0; 10][..]], 0.001)[0].p, f64::INFINITY);
     }
 
-    /// Doubling 2 and 3 in the second of two tensors: three elements change nothing, two change to 4 and 6.
+    /// Every element of both tensors becomes its own place, 0, 1, 2, …; Σ i = n(n-1)/2 and Σ i² = n(n-1)(2n-1)/6.
     #[test]
     fn writing_measures_what_was_written() {
-        let (mut a, mut b) = (vec![1.0_f32; BLOCK + 2], [2.0, 3.0]);
+        let n = BLOCK + STRIP + 3;
+        let (mut a, mut b) = (vec![1.0_f64; n], [2.0, 3.0]);
         let written = write_norms(&mut [&mut a[..], &mut b[..]], 1.0, |tensor, at, x| {
-            assert!(at == 0 || tensor == 0 && at == BLOCK && x.len() == 2);
-            for x in &mut *x {
-                *x *= 1.0 + tensor as f32;
+            for (i, x) in x.iter_mut().enumerate() {
+                *x = (at + i) as f64;
             }
             tensor * x.len()
         });
-        assert_eq!(b, [4.0, 6.0]);
-        assert_eq!((written[0].norms.p, written[0].changed), ((BLOCK + 2) as f64, 0));
-        assert_eq!((written[1].norms.p, written[1].changed), (10.0, 2));
-        assert_eq!(written[1].norms.two, 52_f64.sqrt());
+        assert!(a.iter().enumerate().all(|(i, &x)| x == i as f64));
+        assert_eq!(b, [0.0, 1.0]);
+        let n = n as f64;
+        assert_eq!((written[0].norms.p, written[0].changed), (n * (n - 1.0) / 2.0, 0));
+        let squares = n * (n - 1.0) * (2.0 * n - 1.0) / 6.0;
+        assert_eq!(written[0].norms.two, squares.sqrt());
+        assert_eq!((written[1].norms.p, written[1].changed), (1.0, 2));
     }
 }
