@@ -12,6 +12,7 @@ mod clip_fixtures;
 mod clip_law_table;
 mod clip_laws;
 mod clip_stateful;
+mod clip_stream;
 mod clip_support;
 #[cfg(feature = "data")]
 mod data;
