@@ -6,12 +6,15 @@ mod adamw;
 mod checkpoint;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod clip_cli;
 mod clip_edges;
 #[cfg(feature = "checkpoint")]
 mod clip_fixtures;
 mod clip_law_table;
 mod clip_laws;
 mod clip_stateful;
+mod clip_stream;
 mod clip_support;
 #[cfg(feature = "data")]
 mod data;
