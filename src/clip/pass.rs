@@ -209,24 +209,28 @@ fn decide<T: Real>(
         learned.policy = policy.to_string();
         learned.steps += 1;
     }
+    let handled = |bad: bool| match policy.edge {
+        Edge::Zero(Confine::Component) if bad => Some(Act::Zero),
+        Edge::Skip(Confine::Component) if bad => Some(Act::Skip),
+        Edge::Zero(Confine::Global) if any => Some(Act::Zero),
+        Edge::Skip(Confine::Global) if any => Some(Act::Skip),
+        _ => None,
+    };
+    let left = measured
+        .iter()
+        .zip(&bad)
+        .filter(|(_, bad)| handled(**bad).is_none());
     let step = Step {
         before: state.steps,
-        global_norm: combine(measured.iter().map(|m| m.two), 2.0),
+        global_norm: combine(left.map(|(m, _)| m.two), 2.0),
     };
     let each = components
         .iter()
         .zip(measured)
-        .zip(bad)
-        .map(|((component, m), bad)| {
+        .zip(&bad)
+        .map(|((component, m), &bad)| {
             let threshold = component.threshold.map(super::Threshold::get);
-            let handled = match policy.edge {
-                Edge::Zero(Confine::Component) if bad => Some(Act::Zero),
-                Edge::Skip(Confine::Component) if bad => Some(Act::Skip),
-                Edge::Zero(Confine::Global) if any => Some(Act::Zero),
-                Edge::Skip(Confine::Global) if any => Some(Act::Skip),
-                _ => None,
-            };
-            match (handled, &policy.rule) {
+            match (handled(bad), &policy.rule) {
                 (Some(act), _) => Decision {
                     act,
                     threshold,
@@ -250,17 +254,15 @@ fn decide<T: Real>(
 impl ClipPolicy {
     /// Whether the edge rule applies to a component.
     fn is_non_finite<T: Real>(&self, m: &Measured) -> bool {
-        let exact = matches!(
-            self.rule,
-            Rule::Norm {
-                convention: Convention::Exact,
-                ..
-            } | Rule::Keep
-        );
-        let norm = if exact {
-            m.statistic
-        } else {
+        let in_t = match self.rule {
+            Rule::Norm { convention, .. } => !matches!(convention, Convention::Exact | Convention::TfAverage),
+            Rule::Agc { .. } => true,
+            _ => false,
+        };
+        let norm = if in_t {
             T::of(m.statistic).widen()
+        } else {
+            m.statistic
         };
         m.non_finite > 0 || !norm.is_finite()
     }

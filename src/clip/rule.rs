@@ -187,7 +187,8 @@ pub enum ValueForm {
     /// # Source
     /// TensorFlow `clip_by_value`; MindSpore.
     Tf,
-    /// `paper`: `min(x, c)`, the upper side only, if any element of the tensor is above `c`; -9 stays -9.
+    /// `paper`: `min(x, c)`, the upper side only, if any element of the tensor is above `c`; -9 stays -9, and `c` = NaN
+    /// changes nothing (PyTorch 2.15: `clamp(max=nan)` is NaN, but `(x > nan).any()` is false).
     ///
     /// # Source
     /// The code released with Yang and Ma, EMNLP 2022 (`FineTuningStability`, `clamp(grad, max=v)`).

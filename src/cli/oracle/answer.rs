@@ -6,7 +6,7 @@
 use super::super::Error;
 use super::args::Answer;
 use crate::cases::file::{case_of_bytes, result_bytes};
-use crate::clip::{Action, ClipReport, Clipped, ComponentReport, ParamGrad, Rule, clip_with_state};
+use crate::clip::{Adaptive, ClipReport, Clipped, ParamGrad, Rule, clip_with_state};
 use crate::oracle::{Candidate, Case, Format, Tensor};
 use crate::real::Real;
 use ndarray::{ArrayD, IxDyn};
@@ -94,31 +94,35 @@ fn answer<T: Real>(case: &Case) -> Option<Candidate> {
     let after = after
         .map(|(grad, before)| before.with(grad.iter().map(|x| x.widen())))
         .collect();
-    Some(Candidate {
-        after,
-        ..report
-            .filter(|_| matches!(case.policy.rule, Rule::Norm { .. }))
-            .map_or_else(Candidate::default, returned)
-    })
+    let returned = report.map_or_else(Candidate::default, |report| returned(case, &report));
+    Some(Candidate { after, ..returned })
 }
 
 /// What the report says of the components.
-fn returned(report: ClipReport) -> Candidate {
-    let components = &report.components;
-    // Where the edge rule has acted, the flag says nothing about the threshold.
-    let flag = |component: &ComponentReport| match (component.action, component.clipped) {
-        (Action::Zeroed | Action::Skipped, _) | (_, Clipped::Ambiguous) => None,
-        (_, clipped) => Some(clipped == Clipped::Yes),
-    };
-    Candidate {
-        after: Vec::new(),
-        norms: components.iter().map(|c| (c.id.clone(), c.norm_before)).collect(),
-        scales: components.iter().map(|c| (c.id.clone(), c.scale)).collect(),
-        clipped: components
-            .iter()
-            .filter_map(|c| Some((c.id.clone(), flag(c)?)))
-            .collect(),
+fn returned(case: &Case, report: &ClipReport) -> Candidate {
+    // A rule on elements has no scale that it could return.
+    let on_elements = matches!(
+        case.policy.rule,
+        Rule::Value { .. }
+            | Rule::Soft { .. }
+            | Rule::Spam { .. }
+            | Rule::Adaptive(Adaptive::StableSpam { .. })
+    );
+    let mut candidate = Candidate::default();
+    for component in &report.components {
+        let id = || component.id.clone();
+        candidate.norms.push((id(), component.norm_before));
+        if !on_elements {
+            candidate.scales.push((id(), component.scale));
+        }
+        match component.clipped {
+            Clipped::Yes => candidate.clipped.push((id(), true)),
+            Clipped::No => candidate.clipped.push((id(), false)),
+            // Either would do.
+            Clipped::Ambiguous => {}
+        }
     }
+    candidate
 }
 
 fn array<T: Real>(tensor: &Tensor) -> Option<ArrayD<T>> {
