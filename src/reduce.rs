@@ -5,15 +5,17 @@
 //! the block results are added in order. The bits depend on the data alone.
 
 mod norms;
+mod streamed;
 
 pub use norms::{Norms, Written, norms, p_norms, write_norms};
+pub use streamed::{BlockSum, Streamed};
 
 use crate::real::Real;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 
 /// Elements per block of a parallel sum.
-const BLOCK: usize = 1 << 14;
+pub const BLOCK: usize = 1 << 14;
 
 /// Independent partial sums inside a block; the compiler turns them into vector registers.
 const LANES: usize = 8;

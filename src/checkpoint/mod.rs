@@ -37,6 +37,7 @@ mod names;
 mod report;
 mod save;
 mod tensor_file;
+mod tensor_reader;
 mod weights;
 
 pub use config::{FolderConfig, read_config};
@@ -49,3 +50,4 @@ pub use report::{LoadReport, LoadedFile, TakenTensor};
 pub use save::{save_model, save_tensors};
 pub(crate) use tensor_file::TensorFile;
 pub use tensor_file::load_tensors;
+pub(crate) use tensor_reader::TensorReader;

@@ -41,7 +41,7 @@ impl TensorFile {
 
     /// Checks the bytes of a file; `path` is what errors call it.
     pub(crate) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, CheckpointError> {
-        let data_at = header_end(path, &bytes)?;
+        let data_at = header_end(path, &bytes, bytes.len() as u64)?;
         let (_, header) =
             SafeTensors::read_metadata(&bytes).map_err(|e| explain(path, &bytes, data_at, e))?;
         if let Some(name) = json::duplicate_key(&bytes[8..data_at]) {
@@ -119,15 +119,21 @@ pub fn load_tensors<T: Real>(path: &Path) -> Result<BTreeMap<String, ArrayD<T>>,
     }
 }
 
-fn invalid(path: &Path, problem: String) -> CheckpointError {
+pub(super) fn invalid(path: &Path, problem: String) -> CheckpointError {
     CheckpointError::Safetensors {
         path: path.to_owned(),
         problem,
     }
 }
 
-/// Where the header ends and the data begin: 8 bytes of length, then that many bytes of JSON.
-fn header_end(path: &Path, bytes: &[u8]) -> Result<usize, CheckpointError> {
+/// A header that is not what the format says.
+pub(super) fn invalid_header(path: &Path, error: &serde_json::Error) -> CheckpointError {
+    invalid(path, format!("its header is not as it must be: {error}"))
+}
+
+/// Where the header ends and the data begin: 8 bytes of length, then that many bytes of JSON. `bytes` are the first of
+/// a file of `found` bytes.
+pub(super) fn header_end(path: &Path, bytes: &[u8], found: u64) -> Result<usize, CheckpointError> {
     if bytes.starts_with(b"version https://git-lfs") {
         return Err(invalid(
             path,
@@ -135,10 +141,7 @@ fn header_end(path: &Path, bytes: &[u8]) -> Result<usize, CheckpointError> {
         ));
     }
     let Some(length) = bytes.first_chunk() else {
-        return Err(invalid(
-            path,
-            format!("it has {} bytes, fewer than 8", bytes.len()),
-        ));
+        return Err(invalid(path, format!("it has {found} bytes, fewer than 8")));
     };
     let length = u64::from_le_bytes(*length);
     if length > MOST_HEADER_BYTES {
@@ -147,21 +150,21 @@ fn header_end(path: &Path, bytes: &[u8]) -> Result<usize, CheckpointError> {
             format!("its header would have {length} bytes, more than {MOST_HEADER_BYTES}"),
         ));
     }
-    let end = length as usize + 8;
-    if end > bytes.len() {
+    let end = length + 8;
+    if end > found {
         return Err(invalid(
             path,
-            format!("it has {} bytes, its header alone {end}", bytes.len()),
+            format!("it has {found} bytes, its header alone {end}"),
         ));
     }
-    Ok(end)
+    Ok(end as usize)
 }
 
 /// The crate's finding, in plain words.
 fn explain(path: &Path, bytes: &[u8], data_at: usize, error: SafeTensorError) -> CheckpointError {
     let problem = match error {
         SafeTensorError::InvalidHeader(e) => format!("its header is not UTF-8: {e}"),
-        SafeTensorError::InvalidHeaderDeserialization(e) => format!("its header is not as it must be: {e}"),
+        SafeTensorError::InvalidHeaderDeserialization(e) => return invalid_header(path, &e),
         SafeTensorError::InvalidOffset(name) => {
             format!("the data of `{name}` do not begin where the tensor before ends")
         }
@@ -174,7 +177,7 @@ fn explain(path: &Path, bytes: &[u8], data_at: usize, error: SafeTensorError) ->
                     expected: data_at as u64 + header.data_len() as u64,
                     found: bytes.len() as u64,
                 },
-                Err(e) => invalid(path, format!("its header is not as it must be: {e}")),
+                Err(e) => invalid_header(path, &e),
             };
         }
         other => other.to_string(),

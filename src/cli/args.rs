@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
+use super::clip::args::Clip;
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
 use crate::clip::ClipPolicy;
@@ -25,6 +26,7 @@ pub(super) enum Command {
     Eval(Eval),
     Predict(Predict),
     Inspect(Inspect),
+    Clip(Box<Clip>),
     Cases(oracle::Cases),
     Check(Box<oracle::Check>),
     Identify(oracle::Identify),

@@ -1,12 +1,13 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), and what they share: `args` and `number` (the
+//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), the folder `clip`, and what they share: `args` and `number` (the
 //! flags), `corpus` (from flags to tokenised sequences), `plan` and `training` (the steps), `score` (outputs to metrics),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
 //! the terminal). The commands of the judge are in `oracle`.
 
 mod args;
+mod clip;
 mod corpus;
 mod evaluate;
 mod finetune;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
         args::Command::Eval(args) => evaluate::command(&args).map(|()| 0),
         args::Command::Predict(args) => predict::command(&args).map(|()| 0),
         args::Command::Inspect(args) => inspect::command(&args).map(|()| 0),
+        args::Command::Clip(args) => clip::command(&args).map_err(Error::judging),
         args::Command::Cases(args) => oracle::cases::command(&args).map_err(Error::judging),
         args::Command::Check(args) => oracle::check::command(&args).map_err(Error::judging),
         args::Command::Identify(args) => oracle::identify::command(&args).map_err(Error::judging),
@@ -85,7 +87,7 @@ enum Error {
 }
 
 impl Error {
-    /// In the commands of the judge, 1 means that a clipper fails: whatever else goes wrong there is no judgement.
+    /// In the commands of the judge, 1 means that a clipper fails, in `clip` that the edge rule refuses: whatever else goes wrong there is no judgement.
     fn judging(self) -> Self {
         match self {
             Self::Usage(_) | Self::Print(_) => self,

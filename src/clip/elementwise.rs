@@ -7,8 +7,8 @@
 //! stable-spam   |x| > M ? (x/max|g|)·M : x
 //! ```
 //!
-//! The value forms are exact in any type. The soft clips are computed in `f64` and rounded once, so that no quotient leaves
-//! the type on the way; the others in the gradient's type `T`. With `c = 0` every soft clip gives a zero of `x`'s sign. An element whose second moment `v` is 0 has no history and is no spike. NaN stays NaN.
+//! The value forms are exact in any type. The soft clips and `spam` are computed in `f64` and rounded once, so that no square
+//! or quotient leaves the type on the way; `stable-spam` in the gradient's type `T`. With `c = 0` every soft clip gives a zero of `x`'s sign. An element whose second moment `v` is 0 has no history and is no spike. NaN stays NaN.
 
 use super::rule::{Curve, ValueForm};
 use crate::real::Real;
@@ -35,8 +35,9 @@ impl<T: Real> Each<T> {
                 let v = second_moment.expect("the second moments were checked");
                 let mut count = 0;
                 for (x, &v) in x.iter_mut().zip(v) {
-                    if *x * *x > theta * v && v > T::zero() {
-                        *x = (theta * v).sqrt().copysign(*x);
+                    let bound = theta.widen() * v.widen();
+                    if x.widen() * x.widen() > bound && v > T::zero() {
+                        *x = T::of(bound.sqrt()).copysign(*x);
                         count += 1;
                     }
                 }

@@ -1,5 +1,6 @@
 //! One call: plan, read, decide, write, report.
 
+use super::ParamGrad;
 use super::adaptive::Step;
 use super::checks;
 use super::decision::{Act, Decision, Measured};
@@ -8,13 +9,12 @@ use super::error::ClipError;
 use super::pieces::{self, Piece};
 use super::plan::{Component, Plan};
 use super::policy::ClipPolicy;
-use super::report::{Action, ClipReport, Clipped, ComponentReport, ParameterReport};
-use super::rule::Rule;
-use super::state::ClipState;
-use super::statistic::Statistic;
-use super::{Convention, ParamGrad};
+use super::report::{Action, ClipReport, Clipped};
+use super::rule::{Adaptive, Rule};
+use super::state::{ClipState, Memory};
+use super::tally::{Index, Outcome, Writing, combine};
 use crate::real::Real;
-use crate::reduce::{self, Norms};
+use crate::reduce::Norms;
 use ndarray::ArrayViewD;
 use rayon::prelude::*;
 
@@ -26,7 +26,7 @@ pub(super) fn run<T: Real>(
 ) -> Result<ClipReport, ClipError> {
     let names: Vec<(&str, Vec<usize>)> = grads.iter().map(|g| (g.name, g.grad.shape().to_vec())).collect();
     let shapes: Vec<(&str, &[usize])> = names.iter().map(|(name, shape)| (*name, &shape[..])).collect();
-    checks::beside(policy, grads)?;
+    checks::beside(policy, grads.iter().map(checks::Shapes::of))?;
     let plan = Plan::new(policy, &shapes)?;
     checks::thresholds(policy, &plan)?;
     let mut pieces = pieces::cut(&plan, grads);
@@ -37,45 +37,26 @@ pub(super) fn run<T: Real>(
         .zip(&before)
         .map(|(x, n)| count_non_finite(x, n))
         .collect();
-    let index = Index::new(&plan, &pieces);
-    let measured = index.measured(policy, &pieces, &before, &non_finite);
-    let (decisions, learned) = decide::<T>(policy, state, &plan.components, &measured)?;
+    let index = Index::new(&plan, pieces.iter().map(Piece::slot).collect());
+    let beside = beside(policy, &pieces);
+    let measured = index.measured(policy, &before, &non_finite, beside.as_deref());
+    let bad: Vec<bool> = measured.iter().map(|m| policy.is_non_finite::<T>(m)).collect();
+    let form = |at: usize, handling: Handling<'_>| {
+        Decision::<T>::handled(policy, &plan.components[at], &measured[at], handling)
+    };
+    let (decisions, learned) = decide(policy, state, &plan.components, &measured, &bad, form)?;
     if policy.is_stateful() {
         *state = learned;
     }
     let (after, changed) = write(&mut pieces, &before, &decisions, p);
-    let clipped = |component: usize| match decisions[component].act {
-        Act::Each(_) if index.pieces[component].iter().any(|&at| changed[at] > 0) => Clipped::Yes,
-        Act::Each(_) => Clipped::No,
-        _ => decisions[component].clipped,
+    let written = Writing {
+        before,
+        after,
+        changed,
+        non_finite,
     };
-    let components = plan.components.into_iter().enumerate().map(|(at, component)| {
-        let Measured {
-            statistic, elements, ..
-        } = measured[at];
-        ComponentReport {
-            id: component.id,
-            elements,
-            norm_before: statistic,
-            threshold: decisions[at].threshold,
-            scale: decisions[at].reported_scale(),
-            norm_after: if decisions[at].act.writes() {
-                index.statistic(policy.statistic, at, &pieces, &after)
-            } else {
-                statistic
-            },
-            clipped: clipped(at),
-            non_finite: measured[at].non_finite,
-            action: decisions[at].action(),
-            members: component.members,
-        }
-    });
-    let components = components.collect();
-    Ok(ClipReport {
-        statistic: policy.statistic,
-        parameters: parameters(&names, &pieces, &before, &after, &non_finite),
-        components,
-    })
+    let outcomes: Vec<Outcome> = decisions.iter().map(Decision::outcome).collect();
+    Ok(index.report(policy.statistic, plan, &names, &measured, &outcomes, &written))
 }
 
 /// A norm that is a number has none; a sum of `f32` squares in `f64` cannot overflow.
@@ -84,81 +65,6 @@ fn count_non_finite<T: Real>(piece: &Piece<'_, T>, norms: &Norms) -> usize {
         return 0;
     }
     piece.grad.iter().filter(|x| !x.is_finite()).count()
-}
-
-/// The pieces of each component.
-struct Index {
-    /// All of them.
-    pieces: Vec<Vec<usize>>,
-}
-
-impl Index {
-    fn new<T>(plan: &Plan, pieces: &[Piece<'_, T>]) -> Self {
-        let mut index = vec![Vec::new(); plan.components.len()];
-        for (at, piece) in pieces.iter().enumerate() {
-            if let Some(component) = piece.component {
-                index[component].push(at);
-            }
-        }
-        Self { pieces: index }
-    }
-
-    fn counted<T>(&self, component: usize, pieces: &[Piece<'_, T>]) -> Vec<usize> {
-        let members = self.pieces[component].iter().copied();
-        members.filter(|&at| pieces[at].counted).collect()
-    }
-
-    fn statistic<T>(&self, s: Statistic, component: usize, pieces: &[Piece<'_, T>], norms: &[Norms]) -> f64 {
-        let counted = self.counted(component, pieces);
-        let elements = counted.iter().map(|&at| pieces[at].grad.len()).sum();
-        let p = s.p();
-        s.of_norm(combine(counted.iter().map(|&at| norms[at].p), p), elements)
-    }
-
-    fn measured<T: Real>(
-        &self,
-        policy: &ClipPolicy,
-        pieces: &[Piece<'_, T>],
-        norms: &[Norms],
-        non_finite: &[usize],
-    ) -> Vec<Measured> {
-        let beside = beside(policy, pieces);
-        let each = (0..self.pieces.len()).map(|component| {
-            let counted = self.counted(component, pieces);
-            let elements = counted.iter().map(|&at| pieces[at].grad.len()).sum();
-            Measured {
-                statistic: self.statistic(policy.statistic, component, pieces, norms),
-                two: combine(counted.iter().map(|&at| norms[at].two), 2.0),
-                elements,
-                non_finite: self.pieces[component].iter().map(|&at| non_finite[at]).sum(),
-                error: policy.statistic.error(elements, counted.len()),
-                beside: match &beside {
-                    None => f64::NAN,
-                    Some(beside) => {
-                        let norm = combine(counted.iter().map(|&at| beside[at]), 2.0);
-                        match policy.rule {
-                            Rule::StableAdamW { .. } => Statistic::Rms.of_norm(norm, elements),
-                            _ => norm,
-                        }
-                    }
-                },
-            }
-        });
-        each.collect()
-    }
-}
-
-/// The norm of a component from the norms of its pieces.
-fn combine(mut norms: impl Iterator<Item = f64>, p: f64) -> f64 {
-    let (first, second) = (norms.next(), norms.next());
-    match (first, second) {
-        (None, _) => 0.0,
-        (Some(norm), None) => norm,
-        (Some(first), Some(second)) => {
-            let all: Vec<f64> = [first, second].into_iter().chain(norms).collect();
-            reduce::p_norms(&[&all], p)[0].p
-        }
-    }
 }
 
 /// The norm of each piece of what the rule compares with: the weights, or `g/√max(v, ε²)`.
@@ -187,14 +93,27 @@ fn beside<T: Real>(policy: &ClipPolicy, pieces: &[Piece<'_, T>]) -> Option<Vec<f
     Some(each.collect())
 }
 
-/// One decision for each component, and the state afterwards.
-fn decide<T: Real>(
+/// What is to be done with a component.
+pub(super) enum Handling<'a> {
+    /// The edge rule: zero.
+    Zero,
+    /// The edge rule: do not update with it.
+    Skip,
+    /// A rule with a memory.
+    Adaptive(&'a Adaptive, &'a mut Option<Memory>, Step),
+    /// A rule without.
+    Plain,
+}
+
+/// One decision for each component, made by `form`, and the state afterwards; `bad` are those that the edge rule handles.
+pub(super) fn decide<D>(
     policy: &ClipPolicy,
     state: &ClipState,
     components: &[Component],
     measured: &[Measured],
-) -> Result<(Vec<Decision<T>>, ClipState), ClipError> {
-    let bad: Vec<bool> = measured.iter().map(|m| policy.is_non_finite::<T>(m)).collect();
+    bad: &[bool],
+    form: impl Fn(usize, Handling<'_>) -> D,
+) -> Result<(Vec<D>, ClipState), ClipError> {
     let any = bad.iter().any(|&bad| bad);
     if let (Edge::Error, Some(at)) = (policy.edge, bad.iter().position(|&bad| bad)) {
         return Err(ClipError::NonFinite {
@@ -209,43 +128,34 @@ fn decide<T: Real>(
         learned.policy = policy.to_string();
         learned.steps += 1;
     }
-    let handled = |bad: bool| match policy.edge {
-        Edge::Zero(Confine::Component) if bad => Some(Act::Zero),
-        Edge::Skip(Confine::Component) if bad => Some(Act::Skip),
-        Edge::Zero(Confine::Global) if any => Some(Act::Zero),
-        Edge::Skip(Confine::Global) if any => Some(Act::Skip),
-        _ => None,
-    };
-    let left = measured
-        .iter()
-        .zip(&bad)
-        .filter(|(_, bad)| handled(**bad).is_none());
+    // What the edge rule takes away is as if it were not there.
+    let confined = matches!(
+        policy.edge,
+        Edge::Zero(Confine::Component) | Edge::Skip(Confine::Component)
+    );
+    let left = measured.iter().zip(bad).filter(|(_, bad)| !(confined && **bad));
     let step = Step {
         before: state.steps,
         global_norm: combine(left.map(|(m, _)| m.two), 2.0),
     };
     let each = components
         .iter()
-        .zip(measured)
-        .zip(&bad)
-        .map(|((component, m), &bad)| {
-            let threshold = component.threshold.map(super::Threshold::get);
-            match (handled(bad), &policy.rule) {
-                (Some(act), _) => Decision {
-                    act,
-                    threshold,
-                    clipped: Clipped::No,
-                },
-                (None, Rule::Adaptive(rule)) => {
-                    let mut memory = learned.components.remove(&component.id);
-                    let decision = rule.decide(&mut memory, m, step);
-                    learned
-                        .components
-                        .extend(memory.map(|memory| (component.id.clone(), memory)));
-                    decision
-                }
-                (None, rule) => Decision::of(rule, policy.statistic, component.threshold, m),
+        .zip(bad)
+        .enumerate()
+        .map(|(at, (component, &bad))| match (policy.edge, &policy.rule) {
+            (Edge::Zero(Confine::Component), _) if bad => form(at, Handling::Zero),
+            (Edge::Skip(Confine::Component), _) if bad => form(at, Handling::Skip),
+            (Edge::Zero(Confine::Global), _) if any => form(at, Handling::Zero),
+            (Edge::Skip(Confine::Global), _) if any => form(at, Handling::Skip),
+            (_, Rule::Adaptive(rule)) => {
+                let mut memory = learned.components.remove(&component.id);
+                let decision = form(at, Handling::Adaptive(rule, &mut memory, step));
+                learned
+                    .components
+                    .extend(memory.map(|memory| (component.id.clone(), memory)));
+                decision
             }
+            _ => form(at, Handling::Plain),
         });
     let decisions = each.collect();
     Ok((decisions, learned))
@@ -253,13 +163,8 @@ fn decide<T: Real>(
 
 impl ClipPolicy {
     /// Whether the edge rule applies to a component.
-    fn is_non_finite<T: Real>(&self, m: &Measured) -> bool {
-        let in_t = match self.rule {
-            Rule::Norm { convention, .. } => !matches!(convention, Convention::Exact | Convention::TfAverage),
-            Rule::Agc { .. } => true,
-            _ => false,
-        };
-        let norm = if in_t {
+    pub(super) fn is_non_finite<T: Real>(&self, m: &Measured) -> bool {
+        let norm = if self.rule.keeps_norms_in_type() {
             T::of(m.statistic).widen()
         } else {
             m.statistic
@@ -269,6 +174,36 @@ impl ClipPolicy {
 }
 
 impl<T: Real> Decision<T> {
+    /// The decision on a component in `T`.
+    pub(super) fn handled(
+        policy: &ClipPolicy,
+        component: &Component,
+        m: &Measured,
+        handling: Handling<'_>,
+    ) -> Self {
+        let by_edge = |act| Self {
+            act,
+            threshold: component.threshold.map(super::Threshold::get),
+            clipped: Clipped::No,
+        };
+        match handling {
+            Handling::Zero => by_edge(Act::Zero),
+            Handling::Skip => by_edge(Act::Skip),
+            Handling::Adaptive(rule, memory, step) => rule.decide(memory, m, step),
+            Handling::Plain => Self::of(&policy.rule, policy.statistic, component.threshold, m),
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        Outcome {
+            threshold: self.threshold,
+            scale: self.reported_scale(),
+            action: self.action(),
+            writes: self.act.writes(),
+            clipped: (!matches!(self.act, Act::Each(_))).then_some(self.clipped),
+        }
+    }
+
     fn reported_scale(&self) -> f64 {
         match self.act {
             Act::Scale(scaling) => scaling.factor(),
@@ -326,31 +261,4 @@ fn write<T: Real>(
         changed[index] = result.changed;
     }
     (after, changed)
-}
-
-fn parameters<T: Real>(
-    names: &[(&str, Vec<usize>)],
-    pieces: &[Piece<'_, T>],
-    before: &[Norms],
-    after: &[Norms],
-    non_finite: &[usize],
-) -> Vec<ParameterReport> {
-    let mut start = 0;
-    let each = names.iter().enumerate().map(|(parameter, (name, shape))| {
-        let own = pieces[start..]
-            .iter()
-            .take_while(|x| x.parameter == parameter)
-            .count();
-        let range = start..start + own;
-        start += own;
-        ParameterReport {
-            name: (*name).to_owned(),
-            elements: shape.iter().product(),
-            norm_before: combine(before[range.clone()].iter().map(|n| n.two), 2.0),
-            norm_after: combine(after[range.clone()].iter().map(|n| n.two), 2.0),
-            non_finite: non_finite[range.clone()].iter().sum(),
-            counted: pieces[range].first().is_none_or(|x| x.counted),
-        }
-    });
-    each.collect()
 }

@@ -24,6 +24,26 @@ pub(super) struct Piece<'a, T> {
     pub(super) second_moment: Option<CowArray<'a, T, IxDyn>>,
 }
 
+/// What is known of a piece without its elements.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    pub(super) parameter: usize,
+    pub(super) component: Option<usize>,
+    pub(super) counted: bool,
+    pub(super) elements: usize,
+}
+
+impl<T> Piece<'_, T> {
+    pub(super) fn slot(&self) -> Slot {
+        Slot {
+            parameter: self.parameter,
+            component: self.component,
+            counted: self.counted,
+            elements: self.grad.len(),
+        }
+    }
+}
+
 /// Cuts the gradients along the plan, parameter by parameter.
 pub(super) fn cut<'a, T: Real>(plan: &Plan, grads: &'a mut [ParamGrad<'_, T>]) -> Vec<Piece<'a, T>> {
     let mut pieces = Vec::with_capacity(grads.len());

@@ -185,7 +185,8 @@ impl Partition {
                 _ => error("optax's units are defined up to rank 5"),
             },
             Self::Axes(axes) if axes.iter().any(|&axis| axis >= rank) => error("it has no such axis"),
-            Self::Axes(axes) => Ok(axes.clone()),
+            // In order, each once: the set of axes is what counts.
+            Self::Axes(axes) => Ok((0..rank).filter(|axis| axes.contains(axis)).collect()),
             _ => Ok((0..rank).collect()),
         }
     }
@@ -267,6 +268,8 @@ mod tests {
         assert_eq!(summed(&[2, 3, 4]), Ok(vec![0]));
         assert_eq!(summed(&[2, 3, 4, 5]), Ok(vec![0, 1, 2]));
         assert_eq!(summed(&[2, 3, 4, 5, 6]), Ok(vec![0, 1, 2, 3]));
+        let axes = |axes: &[usize]| Partition::Axes(axes.to_vec()).summed("x", &[2, 3, 4]);
+        assert_eq!(axes(&[2, 0, 2]), Ok(vec![0, 2]));
         assert_eq!(
             summed(&[2; 6]).expect_err("rank 6").to_string(),
             "`x` of shape [2, 2, 2, 2, 2, 2]: optax's units are defined up to rank 5"

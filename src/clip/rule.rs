@@ -248,6 +248,14 @@ impl Rule {
         }
     }
 
+    /// Whether norms are kept in the gradients' type; all others are `f64`.
+    pub(super) fn keeps_norms_in_type(&self) -> bool {
+        match self {
+            Self::Norm { convention, .. } => !matches!(convention, Convention::Exact | Convention::TfAverage),
+            rule => matches!(rule, Self::Agc { .. }),
+        }
+    }
+
     /// Whether the rule reads the parameters' values.
     pub fn needs_values(&self) -> bool {
         matches!(self, Self::Agc { .. } | Self::TrustRatio { .. })

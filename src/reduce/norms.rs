@@ -33,7 +33,7 @@ fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
 
 /// The smallest sum of squares that cannot have lost digits to underflow: 2⁻⁹⁰⁰ is far above the smallest normal
 /// `f64` (2⁻¹⁰²²) times any number of elements, and far below what any `f32` tensor but zero gives (2⁻²⁹⁸).
-const SAFE_SUM: f64 = 1.183_007_812_713_498_3e-271;
+pub(super) const SAFE_SUM: f64 = 1.183_007_812_713_498_3e-271;
 
 /// The root of `total = Σ xᵢ²`, added up again with scaling where squares left the range.
 fn norm_from_sum<T: Real>(x: &[T], total: f64) -> f64 {
@@ -46,13 +46,18 @@ fn norm_from_sum<T: Real>(x: &[T], total: f64) -> f64 {
     }
     // 2^-exponent brings the largest element into [1, 2); in two factors, because 2^1074 itself is not an f64.
     let exponent = libm::ilogb(largest);
-    let (half, rest) = (exponent / 2, exponent - exponent / 2);
-    let scaled = |x: f64| x * libm::ldexp(1.0, -half) * libm::ldexp(1.0, -rest);
     let sum: f64 = x
         .chunks(BLOCK)
-        .map(|x| lanes(x, |x| scaled(x.widen()) * scaled(x.widen())))
+        .map(|x| scaled_squares(x, exponent))
         .fold(0.0, |s, y| s + y);
     libm::ldexp(sum.sqrt(), exponent)
+}
+
+/// `Σ (xᵢ·2^-exponent)²` of one block.
+pub(super) fn scaled_squares<T: Real>(x: &[T], exponent: i32) -> f64 {
+    let (half, rest) = (exponent / 2, exponent - exponent / 2);
+    let scaled = |x: f64| x * libm::ldexp(1.0, -half) * libm::ldexp(1.0, -rest);
+    lanes(x, |x| scaled(x.widen()) * scaled(x.widen()))
 }
 
 /// The Euclidean norm and the p-norm of one tensor.
@@ -122,17 +127,17 @@ pub fn write_norms<T: Real>(
 }
 
 /// The sums behind [`Norms`].
-#[derive(Clone, Copy, Default)]
-struct Sums {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
     /// `Σ xᵢ²`.
-    squares: f64,
+    pub(super) squares: f64,
     /// `Σ |xᵢ|ᵖ`, or the largest `|xᵢ|` that is a number; not used for p = 2.
-    powers: f64,
+    pub(super) powers: f64,
 }
 
 impl Sums {
     /// Of one block.
-    fn of<T: Real>(x: &[T], p: f64) -> Self {
+    pub(super) fn of<T: Real>(x: &[T], p: f64) -> Self {
         let powers = if p == 2.0 {
             0.0
         } else if p == f64::INFINITY {
@@ -148,7 +153,7 @@ impl Sums {
         }
     }
 
-    fn add(self, other: Self, p: f64) -> Self {
+    pub(super) fn add(self, other: Self, p: f64) -> Self {
         Self {
             squares: self.squares + other.squares,
             powers: if p == f64::INFINITY {
@@ -176,7 +181,7 @@ impl Sums {
 }
 
 /// Sums of p-th powers that have lost nothing to overflow or underflow.
-const SAFE_POWERS: std::ops::Range<f64> = 1e-250..1e300;
+pub(super) const SAFE_POWERS: std::ops::Range<f64> = 1e-250..1e300;
 
 /// `m · (Σ (|xᵢ|/m)ᵖ)^(1/p)` with `m` the largest magnitude.
 fn scaled_p_norm<T: Real>(x: &[T], p: f64) -> f64 {
@@ -186,13 +191,18 @@ fn scaled_p_norm<T: Real>(x: &[T], p: f64) -> f64 {
     }
     let sum: f64 = x
         .chunks(BLOCK)
-        .map(|x| lanes(x, |x| libm::pow(x.widen().abs() / m, p)))
+        .map(|x| scaled_powers(x, m, p))
         .fold(0.0, |s, y| s + y);
     m * root(sum, p)
 }
 
+/// `Σ (|xᵢ|/m)ᵖ` of one block.
+pub(super) fn scaled_powers<T: Real>(x: &[T], m: f64, p: f64) -> f64 {
+    lanes(x, |x| libm::pow(x.widen().abs() / m, p))
+}
+
 /// `s^(1/p)`. The rounding of `1/p` alone would cost `ln s` units, so one step of Newton's method on `rᵖ = s` follows.
-fn root(s: f64, p: f64) -> f64 {
+pub(super) fn root(s: f64, p: f64) -> f64 {
     let r = libm::pow(s, 1.0 / p);
     if !r.is_finite() {
         return r;
@@ -201,7 +211,7 @@ fn root(s: f64, p: f64) -> f64 {
 }
 
 /// The largest magnitude that is a number.
-fn largest<T: Real>(x: &[T]) -> f64 {
+pub(super) fn largest<T: Real>(x: &[T]) -> f64 {
     x.iter().fold(T::zero(), |m, x| m.max(x.abs())).widen()
 }
 

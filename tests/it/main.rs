@@ -14,6 +14,7 @@ mod clip_law_table;
 mod clip_laws;
 mod clip_more_laws;
 mod clip_stateful;
+mod clip_stream;
 mod clip_support;
 #[cfg(feature = "data")]
 mod data;

@@ -19,6 +19,8 @@ pub(super) mod pipe;
 mod records;
 mod text;
 
+pub(super) use records::number;
+
 use crate::cases::NamedCase;
 use crate::oracle::Judgement;
 

@@ -25,7 +25,7 @@ fn document(judged: &[Judged]) -> Value {
 }
 
 /// A number that JSON may not have is a text.
-pub(super) fn number(x: f64) -> Value {
+pub(in crate::cli) fn number(x: f64) -> Value {
     if x.is_finite() {
         json!(x)
     } else {

@@ -49,8 +49,8 @@ impl Kernel {
             Self::Value { c, form } => value(x, c, form),
             Self::Soft { c, curve } => m.round(soft(x, c, curve)),
             Self::Spike { theta } => {
-                let bound = m.mul(m.scalar(theta), v);
-                if m.mul(x, x) > bound && v > 0.0 {
+                let bound = theta * v;
+                if x * x > bound && v > 0.0 {
                     m.round(bound.sqrt().copysign(x))
                 } else {
                     x

@@ -1,8 +1,7 @@
 //! `pipe`: programs that are right, wrong, dead, silent or noisy. They are this program's own `answer`, and `sh`.
 
 use super::{Files, case, exists, run};
-use cwgnc::cases::{NamedCase, Pack};
-use cwgnc::oracle::Format;
+use cwgnc::cases::Pack;
 
 const CWGNC: &str = env!("CARGO_BIN_EXE_cwgnc");
 
@@ -23,18 +22,9 @@ fn our_own_clipping_passes_every_pack() {
         ];
         let (code, out, err) = run(&flags);
         assert_eq!((code, err.as_str()), (0, ""), "{out}");
-        // Nothing is wrong, and what is declined is of 16 bits or of several types at once.
-        let own = |named: &&NamedCase| {
-            let mut formats = named.case.before.iter().map(|t| t.data.format());
-            let first = formats
-                .next()
-                .filter(|format| matches!(format, Format::F32 | Format::F64));
-            first.is_some_and(|first| formats.all(|format| format == first))
-        };
-        let passed = pack.cases(0).iter().filter(own).count();
         let total = pack.cases(0).len();
         assert!(
-            out.contains(&format!("{total} cases: {passed} PASS")),
+            out.contains(&format!("{total} cases: {total} PASS")),
             "{pack}: {out}"
         );
         assert!(!exists(&save));
