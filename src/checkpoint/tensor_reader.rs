@@ -2,7 +2,9 @@
 
 use super::tensor_file::{Entry, header_end, invalid, invalid_header};
 use super::{CheckpointError, json};
-use safetensors::tensor::Metadata;
+use safetensors::tensor::TensorInfo;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -74,12 +76,23 @@ impl TensorReader {
 
 /// The tensors that a header tells of, in the order of their elements, without gaps or overlaps.
 fn entries(path: &Path, header: &[u8], data_at: usize) -> Result<Vec<(String, Entry)>, CheckpointError> {
-    let parsed: Metadata = serde_json::from_slice(header).map_err(|e| invalid_header(path, &e))?;
+    let mut parsed: Map<String, Value> =
+        serde_json::from_slice(header).map_err(|e| invalid_header(path, &e))?;
     if let Some(name) = json::duplicate_key(header) {
         return Err(invalid(path, format!("the header gives `{name}` twice")));
     }
+    if let Some(texts) = parsed.remove("__metadata__") {
+        serde_json::from_value::<Option<HashMap<String, String>>>(texts)
+            .map_err(|e| invalid_header(path, &e))?;
+    }
     let mut entries = Vec::new();
-    for (name, info) in parsed.tensors() {
+    for (name, info) in parsed {
+        let info: TensorInfo = serde_json::from_value(info).map_err(|e| {
+            invalid(
+                path,
+                format!("what its header says of `{name}` is not as it must be: {e}"),
+            )
+        })?;
         let (start, end) = info.data_offsets;
         let Some(elements) = info.shape.iter().copied().try_fold(1_usize, usize::checked_mul) else {
             return Err(invalid(path, format!("the shape of `{name}` overflows")));
@@ -94,7 +107,7 @@ fn entries(path: &Path, header: &[u8], data_at: usize) -> Result<Vec<(String, En
         };
         let entry = Entry {
             dtype: info.dtype,
-            shape: info.shape.clone(),
+            shape: info.shape,
             range: data_at + start..end,
         };
         entries.push((name, entry));
@@ -111,4 +124,112 @@ fn entries(path: &Path, header: &[u8], data_at: usize) -> Result<Vec<(String, En
         end = entry.range.end;
     }
     Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TensorFile;
+    use super::*;
+    use std::io::Write;
+
+    fn file(header: &str, data: &[u8]) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
+    }
+
+    fn good() -> Vec<u8> {
+        let header = r#"{"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"BF16","shape":[1,3],"data_offsets":[8,14]},"e":{"dtype":"F64","shape":[0],"data_offsets":[14,14]}}"#;
+        file(header, &[7; 14])
+    }
+
+    /// Both readers take the same files, and find the same tensors in them.
+    fn agree(bytes: &[u8]) -> Result<(), String> {
+        let mut temporary = tempfile::NamedTempFile::new().expect("a temporary file");
+        temporary.write_all(bytes).expect("it can be written");
+        let streamed = TensorReader::open(temporary.path());
+        let whole = TensorFile::parse(temporary.path(), bytes.to_vec());
+        match (streamed, whole) {
+            (Ok(mut streamed), Ok(whole)) => {
+                let mut entries = whole.entries.len();
+                for (name, entry) in &streamed.entries {
+                    let other = &whole.entries[name];
+                    assert_eq!((entry.dtype, &entry.shape), (other.dtype, &other.shape));
+                    assert_eq!(entry.range, other.range);
+                    entries -= 1;
+                }
+                assert_eq!(entries, 0);
+                let mut read = vec![0; bytes.len()];
+                streamed.read_at(0, &mut read).expect("the file is there");
+                assert_eq!(read, bytes);
+                assert_eq!(streamed.head, bytes[..streamed.head.len()]);
+                Ok(())
+            }
+            (Err(error), Err(_)) => Err(error.to_string()),
+            (streamed, whole) => panic!("{:?}\n{streamed:?}\n{whole:?}", String::from_utf8_lossy(bytes)),
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_refused_as_in_memory() {
+        let good = good();
+        assert_eq!(agree(&good), Ok(()));
+        for end in 0..good.len() {
+            assert!(agree(&good[..end]).is_err(), "cut to {end} bytes");
+        }
+        assert!(agree(&[&good[..], &[0]].concat()).is_err());
+        let mut refused = 0;
+        for at in 0..good.len() - 14 {
+            for bit in [1, 4, 16] {
+                let mut bytes = good.clone();
+                bytes[at] ^= bit;
+                refused += usize::from(agree(&bytes).is_err());
+            }
+        }
+        // A letter of a name may be another letter, and that is all.
+        assert!(refused > 3 * (good.len() - 14) - 30, "{refused}");
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        let said = |header: &str, data: &[u8]| agree(&file(header, data)).expect_err("damaged");
+        for (header, data, part) in [
+            (
+                r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#,
+                4,
+                "the shape and the byte count of `a` disagree",
+            ),
+            (
+                r#"{"a":{"dtype":"F32","shape":[18446744073709551615,2],"data_offsets":[0,4]}}"#,
+                4,
+                "the shape of `a` overflows",
+            ),
+            (
+                r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+                8,
+                "the data of `a` do not begin where the tensor before ends",
+            ),
+            (
+                r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}"#,
+                8,
+                "the shape and the byte count of `a` disagree",
+            ),
+            (
+                r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+                4,
+                "the header gives `a` twice",
+            ),
+            (
+                r#"{"a":{"dtype":"F7","shape":[1],"data_offsets":[0,4]}}"#,
+                4,
+                "what its header says of `a` is not as it must be: unknown variant `F7`, expected one of",
+            ),
+            (
+                r#"{"__metadata__":{"step":7}}"#,
+                0,
+                "invalid type: integer `7`, expected a string",
+            ),
+        ] {
+            let error = said(header, &vec![0; data]);
+            assert!(error.contains(part), "{error}");
+        }
+    }
 }

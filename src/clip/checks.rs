@@ -6,6 +6,7 @@ use super::policy::ClipPolicy;
 use super::rule::Rule;
 use super::selection::Role;
 use super::{Convention, ParamGrad};
+use ndarray::ArrayBase;
 
 /// A parameter's name and the shapes of its tensors.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +22,8 @@ impl<'a> Shapes<'a> {
         Self {
             name: param.name,
             grad: param.grad.shape(),
-            value: param.value.as_ref().map(|view| view.shape()),
-            second_moment: param.second_moment.as_ref().map(|view| view.shape()),
+            value: param.value.as_ref().map(ArrayBase::shape),
+            second_moment: param.second_moment.as_ref().map(ArrayBase::shape),
         }
     }
 }

@@ -37,8 +37,9 @@ impl<T: Real> Each<T> {
                 for (x, &v) in x.iter_mut().zip(v) {
                     let bound = theta.widen() * v.widen();
                     if x.widen() * x.widen() > bound && v > T::zero() {
-                        *x = T::of(bound.sqrt()).copysign(*x);
-                        count += 1;
+                        let y = T::of(bound.sqrt()).copysign(*x);
+                        count += usize::from(y != *x);
+                        *x = y;
                     }
                 }
                 count

@@ -6,6 +6,8 @@ mod adamw;
 mod checkpoint;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod clip_cli;
 mod clip_edges;
 #[cfg(feature = "checkpoint")]
 mod clip_fixtures;

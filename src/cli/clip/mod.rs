@@ -119,10 +119,12 @@ fn paths(args: &Clip) -> Result<(), Error> {
         ("--second-moments", args.second_moments.as_ref()),
         ("--state", args.state.as_ref()),
     ];
+    let own_state = args.state.as_ref().filter(|_| args.state_out.is_none());
     let written = [
         ("--output", args.output.as_ref()),
         ("--report", args.report_written()),
         ("--state-out", args.state_out.as_ref()),
+        ("--state", own_state),
     ];
     for (at, (flag, path)) in written.iter().enumerate() {
         let Some(path) = path else {
@@ -142,7 +144,7 @@ fn paths(args: &Clip) -> Result<(), Error> {
             )));
         }
         for (other_flag, other) in read.iter().chain(&written[..at]) {
-            if other.is_some_and(|other| is_same(path, other)) {
+            if flag != other_flag && other.is_some_and(|other| is_same(path, other)) {
                 return Err(Error::Usage(format!(
                     "{flag} and {other_flag} are the same file, {}",
                     path.display()

@@ -123,7 +123,7 @@ pub(super) fn lines(args: &Clip, report: &ClipReport, state: Option<&ClipState>)
     }));
     let count = report.components.iter().filter(|c| c.was_clipped()).count();
     rows.push(vec![
-        format!("{} components", report.components.len()),
+        "total".to_owned(),
         elements(report).to_string(),
         norm(report.global_norm_before()),
         String::new(),

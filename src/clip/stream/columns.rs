@@ -69,7 +69,9 @@ impl<C: Real> Gathered<C> {
             .par_iter()
             .map(|(unit, block)| (*unit, units.open(*unit).map(|unit| unit.block(block))))
             .collect();
-        sums.into_iter().for_each(|(unit, sum)| units.add(unit, sum));
+        for (unit, sum) in sums {
+            units.add(unit, sum);
+        }
         self.full.clear();
     }
 }

@@ -185,8 +185,9 @@ impl<C: Real> Formula<C> {
             Act::Skip => 0,
         };
         if self.storage != self.arithmetic {
-            x.iter_mut()
-                .for_each(|x| *x = C::of(self.storage.round(x.widen())));
+            for x in x {
+                *x = C::of(self.storage.round(x.widen()));
+            }
         }
         changed
     }

@@ -61,7 +61,7 @@ impl Layout {
         }
         Self {
             units,
-            len: if units == 0 { 0 } else { elements / units },
+            len: elements.checked_div(units).unwrap_or(0),
             run,
             kind: if last_is_kept { Kind::Across } else { Kind::Within },
             outer,
