@@ -121,11 +121,7 @@ fn bytes(metadata: Option<&str>, tensors: &[(String, Tensor)]) -> Vec<u8> {
     let mut data = Vec::new();
     for (name, tensor) in order {
         let begin = data.len();
-        match &tensor.data {
-            Data::F16(x) | Data::Bf16(x) => data.extend(x.iter().flat_map(|x| x.to_le_bytes())),
-            Data::F32(x) => data.extend(x.iter().flat_map(|x| x.to_le_bytes())),
-            Data::F64(x) => data.extend(x.iter().flat_map(|x| x.to_le_bytes())),
-        }
+        data.extend(tensor.data.to_le_bytes());
         let entry = serde_json::json!({
             "dtype": tensor.data.format().name(),
             "shape": tensor.shape,
@@ -297,29 +293,11 @@ fn tensors(file: &TensorFile) -> Result<Vec<Tensor>, FileError> {
 
 /// Elements from little-endian bytes; flags, as frameworks write them, become 0 and 1.
 fn data(dtype: &str, bytes: &[u8]) -> Option<Data> {
-    let halves = || bytes.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b));
-    Some(match dtype {
-        "F16" => Data::F16(halves().collect()),
-        "BF16" => Data::Bf16(halves().collect()),
-        "F32" => Data::F32(
-            bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|b| f32::from_le_bytes(*b))
-                .collect(),
-        ),
-        "F64" => Data::F64(
-            bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|b| f64::from_le_bytes(*b))
-                .collect(),
-        ),
-        "BOOL" if bytes.len() == 1 => Data::F32(vec![f32::from(bytes[0])]),
-        _ => return None,
-    })
+    if dtype == "BOOL" && bytes.len() == 1 {
+        return Some(Data::F32(vec![f32::from(bytes[0])]));
+    }
+    let format = Format::ALL.into_iter().find(|format| format.name() == dtype)?;
+    Some(Data::from_le_bytes(format, bytes))
 }
 
 /// Tensors by role, the part of the name before the first `/`.

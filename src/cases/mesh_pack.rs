@@ -2,7 +2,8 @@
 //!
 //! The shards of a tensor are `NAME.rank0`, `NAME.rank1`, …; under the partition `module` they share a norm, which is then
 //! that of the whole tensor, and under `global` the norm is that of all. Replicas are `NAME.copyN` and follow without
-//! being counted; a tied tensor is named by `tie`. A rank that holds nothing has a tensor without elements.
+//! being counted; a tied tensor is named by `tie`. A rank that holds nothing has a tensor without elements. On a mesh of two
+//! axes a shard is `NAME.dataImodelJ`.
 
 use super::draw::Draw;
 use super::pack::{Class, List};
@@ -30,6 +31,13 @@ pub(super) fn fill(list: &mut List) {
                     policy,
                     before,
                 );
+            }
+        }
+    }
+    for (data, model) in [(2, 2), (2, 4), (4, 2), (3, 5)] {
+        for format in [Format::F32, Format::F64, Format::Bf16] {
+            for policy in ["global:0.5", "global:0.5@exact", "module:0.5@exact"] {
+                plane(list, &mut draw, (data, model), format, policy);
             }
         }
     }
@@ -68,13 +76,59 @@ pub(super) fn fill(list: &mut List) {
 /// A tensor cut at random places; with many ranks some get nothing.
 fn shards(draw: &mut Draw, name: &str, ranks: usize, format: Format) -> Vec<Tensor> {
     let whole: Vec<f64> = (0..10).map(|_| draw.number(-3, 1)).collect();
-    let mut cuts: Vec<usize> = (1..ranks).map(|_| draw.below(whole.len() + 1)).collect();
-    cuts.extend([0, whole.len()]);
-    cuts.sort_unstable();
+    let cuts = cuts(draw, whole.len(), ranks);
     let pieces = cuts.windows(2).enumerate();
     pieces
         .map(|(rank, cut)| Tensor::vector(&format!("{name}.rank{rank}"), format, &whole[cut[0]..cut[1]]))
         .collect()
+}
+
+/// A mesh of two axes, data × tensor parallel. A matrix is cut by columns over the one axis and its columns by rows over the
+/// other; a vector is cut over the data axis and has a replica on each rank of the other. With many ranks some get nothing.
+fn plane(list: &mut List, draw: &mut Draw, (data, model): (usize, usize), format: Format, policy: &str) {
+    const ROWS: usize = 6;
+    const COLUMNS: usize = 4;
+    let mut before = Vec::new();
+    for name in WEIGHTS {
+        let whole: Vec<f64> = (0..ROWS * COLUMNS).map(|_| draw.number(-3, 1)).collect();
+        let (rows, columns) = (cuts(draw, ROWS, data), cuts(draw, COLUMNS, model));
+        for (d, rows) in rows.windows(2).enumerate() {
+            for (m, columns) in columns.windows(2).enumerate() {
+                let row = |r: usize| &whole[r * COLUMNS + columns[0]..r * COLUMNS + columns[1]];
+                let part: Vec<f64> = (rows[0]..rows[1]).flat_map(row).copied().collect();
+                let shape = [rows[1] - rows[0], columns[1] - columns[0]];
+                before.push(Tensor::new(
+                    &format!("{name}.data{d}model{m}"),
+                    &shape,
+                    format,
+                    &part,
+                ));
+            }
+        }
+    }
+    for (d, shard) in shards(draw, "norm", data, format).into_iter().enumerate() {
+        for copy in 1..model {
+            before.push(Tensor {
+                name: format!("norm.copy{copy}data{d}"),
+                ..shard.clone()
+            });
+        }
+        before.push(shard);
+    }
+    list.add(
+        Class::Mesh,
+        "a mesh of two axes: matrices cut along both, vectors cut along one and copied along the other",
+        &format!("{policy},follow=*.copy*"),
+        before,
+    );
+}
+
+/// Where an axis of this length is cut into so many parts, ends included.
+fn cuts(draw: &mut Draw, length: usize, parts: usize) -> Vec<usize> {
+    let mut cuts: Vec<usize> = (1..parts).map(|_| draw.below(length + 1)).collect();
+    cuts.extend([0, length]);
+    cuts.sort_unstable();
+    cuts
 }
 
 fn replicas(list: &mut List, draw: &mut Draw, copies: usize, policy: &str) {

@@ -15,7 +15,7 @@ fn numbers(draw: &mut Draw, len: usize) -> Vec<f64> {
     (0..len).map(|_| draw.number(-1, 1).abs()).collect()
 }
 
-const SETTINGS: [Setting; 14] = [
+const SETTINGS: [Setting; 21] = [
     ("autoclip:10", 0, |_| None),
     ("autoclip:10", 1, |draw| Some(Memory::History(numbers(draw, 1)))),
     ("autoclip:10", 37, |draw| Some(Memory::History(numbers(draw, 37)))),
@@ -43,10 +43,21 @@ const SETTINGS: [Setting; 14] = [
         })
     }),
     ("adagc:1.05", 0, |_| None),
-    ("adagc:1.05", 150, |draw| {
-        Some(Memory::Level(draw.number(-1, 1).abs()))
-    }),
+    ("adagc:1.05", 150, |draw| Some(level(draw))),
+    // In the warm-up, at its last step, and just after it.
+    ("adagc:1.05", 40, |draw| Some(level(draw))),
+    ("adagc:1.05,absolute=0.5", 99, |draw| Some(level(draw))),
+    ("adagc:1.05,absolute=0.5", 100, |draw| Some(level(draw))),
+    ("stable-spam:0.999", 0, |_| None),
+    ("stable-spam:0.999", 1, |draw| Some(level(draw))),
+    ("stable-spam:0.9", 60, |draw| Some(level(draw))),
+    ("stable-spam:0.5,by=global", 7, |draw| Some(level(draw))),
 ];
+
+/// `γ` of AdaGC, `m` of Stable-SPAM.
+fn level(draw: &mut Draw) -> Memory {
+    Memory::Level(draw.number(-1, 1).abs())
+}
 
 /// What becomes of the step: the norm is brought to about this.
 const NORMS: [(&str, i32); 3] = [

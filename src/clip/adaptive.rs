@@ -23,7 +23,7 @@ const DEVIATION_EPS: f64 = 1e-6;
 pub(super) struct Step {
     /// Steps before this one.
     pub(super) before: u64,
-    /// The 2-norm of everything that counts.
+    /// The 2-norm of everything that counts and that the edge rule has left to the rule.
     pub(super) global_norm: f64,
 }
 
@@ -55,23 +55,30 @@ impl Adaptive {
                 beta,
                 warmup,
             } => {
+                // A component without a memory after the warm-up starts from its first norm.
                 let level = match memory {
-                    Some(Memory::Level(level)) => *level,
-                    _ => f64::INFINITY,
+                    Some(Memory::Level(level)) => Some(*level),
+                    _ => None,
                 };
                 let warm = step.before < warmup as u64;
-                let (h, c) = if warm {
-                    (at_most_one(absolute / step.global_norm), absolute)
-                } else {
-                    (at_most_one(relative * level / n), relative * level)
+                let h = |n: f64| match level {
+                    _ if n == 0.0 => 1.0,
+                    _ if warm => at_most_one(absolute / step.global_norm),
+                    Some(level) => at_most_one(relative * level / n),
+                    None => 1.0,
                 };
-                let h = if n == 0.0 { 1.0 } else { h };
-                *memory = Some(Memory::Level(if warm {
-                    least(level, h * n)
+                let c = if warm {
+                    Some(absolute)
                 } else {
-                    beta * level + (1.0 - beta) * (h * n)
+                    level.map(|level| relative * level)
+                };
+                let kept = h(n) * n;
+                *memory = Some(Memory::Level(match level {
+                    Some(level) if warm => least(level, kept),
+                    Some(level) => beta * level + (1.0 - beta) * kept,
+                    None => kept,
                 }));
-                Decision::factor(h, Some(c))
+                Decision::factor(m, n, c, h)
             }
             Self::StableSpam { theta } => {
                 let before = match memory {
@@ -136,7 +143,7 @@ impl Adaptive {
     }
 }
 
-/// Percentile clipping.
+/// Percentile clipping. The source counts a step before it stores its norm, so step `t` has slot `t mod 100`.
 fn ring<T: Real>(percentile: usize, memory: &mut Option<Memory>, m: &Measured, step: Step) -> Decision<T> {
     let square = m.statistic * m.statistic;
     let mut ring = match memory.take() {
@@ -144,13 +151,21 @@ fn ring<T: Real>(percentile: usize, memory: &mut Option<Memory>, m: &Measured, s
         _ => vec![square; RING],
     };
     ring[((step.before + 1) % RING as u64) as usize] = square;
-    let mut sorted = ring.clone();
-    sorted.sort_by(f64::total_cmp);
+    let sorted = sorted(&ring);
     *memory = Some(Memory::Ring(ring));
-    match sorted.get(percentile) {
+    match sorted.get(percentile).map(|square| square.sqrt()) {
         None => Decision::keep(None),
-        Some(square) => by_norm(Convention::Exact, square.sqrt(), m),
+        // Not above the threshold, whatever is NaN.
+        Some(c) if c.is_nan() || m.statistic.is_nan() => Decision::keep(Some(c)),
+        Some(c) => by_norm(Convention::Exact, c, m),
     }
+}
+
+/// Ascending, NaN of either sign last, as in torch and numpy.
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted: Vec<f64> = values.to_vec();
+    sorted.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
+    sorted
 }
 
 /// Mean and variance (divided by the count) of the warm-up.
@@ -168,20 +183,17 @@ fn by_norm<T: Real>(convention: Convention, c: f64, m: &Measured) -> Decision<T>
     Decision::scale(scaling, Some(c), clipped)
 }
 
-/// `numpy.percentile` with its default, linear interpolation; NaN if any value is.
+/// `numpy.percentile` with its default, linear interpolation; NaN if any value is, and for what
+/// its formula makes of an infinity.
 fn interpolated_percentile(values: &[f64], percentile: f64) -> f64 {
     if values.iter().any(|x| x.is_nan()) {
         return f64::NAN;
     }
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
+    let sorted = sorted(values);
     let place = (sorted.len() - 1) as f64 * (percentile / 100.0);
     let below = place.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
     let (a, b, t) = (sorted[below], sorted[above], place - below as f64);
-    if a == b {
-        return a;
-    }
     // numpy's form, which meets both ends exactly.
     if t >= 0.5 {
         b - (b - a) * (1.0 - t)

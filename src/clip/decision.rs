@@ -70,13 +70,12 @@ impl<T: Real> Decision<T> {
         }
     }
 
-    /// Multiplication by `k`, rounded to `T`; clipped if below 1.
-    pub(super) fn factor(k: f64, threshold: Option<f64>) -> Self {
-        let clipped = if k >= 1.0 { Clipped::No } else { Clipped::Yes };
-        let scaling = if k == 1.0 {
-            Scaling::Keep
-        } else {
-            Scaling::Times(T::of(k))
+    /// Multiplication by `k(n)`, rounded to `T`; clipped unless that is at least 1.
+    pub(super) fn factor(m: &Measured, n: f64, threshold: Option<f64>, k: impl Fn(f64) -> f64) -> Self {
+        let clipped = m.verdict(n, |n| k(n) < 1.0 || k(n).is_nan());
+        let scaling = match k(n) {
+            1.0 => Scaling::Keep,
+            k => Scaling::Times(T::of(k)),
         };
         Self::scale(scaling, threshold, clipped)
     }
@@ -107,27 +106,24 @@ impl<T: Real> Decision<T> {
             Rule::Value { form, .. } => Self::each(Each::Value(form, T::of(c)), c),
             Rule::Soft { curve, .. } => Self::each(Each::Soft(curve, T::of(c)), c),
             Rule::Spam { .. } => Self::each(Each::Spam(T::of(c)), c),
-            Rule::SoftNorm { .. } if c == 0.0 => Self::factor(0.0, Some(c)),
-            Rule::SoftNorm { .. } => Self::factor(1.0 / (1.0 + n / c), Some(c)),
-            Rule::Normalise { floor, eps, .. } => {
-                let denominator = match floor {
-                    Floor::Add => n + eps,
-                    Floor::Max => greatest(n, eps),
-                };
-                Self::factor(c / denominator, Some(c))
-            }
+            Rule::SoftNorm { .. } if c == 0.0 => Self::factor(m, n, Some(c), |_| 0.0),
+            Rule::SoftNorm { .. } => Self::factor(m, n, Some(c), |n| 1.0 / (1.0 + n / c)),
+            Rule::Normalise { floor, eps, .. } => Self::factor(m, n, Some(c), |n| match floor {
+                Floor::Add => c / (n + eps),
+                Floor::Max => c / greatest(n, eps),
+            }),
             Rule::Agc { eps, .. } => Self::agc(c, eps, m),
             Rule::TrustRatio {
                 coefficient,
                 eps,
                 max,
-            } => {
+            } => Self::factor(m, n, None, |n| {
                 let zero = m.beside == 0.0 || n == 0.0;
                 let ratio = coefficient * m.beside / (n + eps);
                 let k = if zero { 1.0 } else { ratio };
-                Self::factor(if k > max { max } else { k }, None)
-            }
-            Rule::StableAdamW { .. } => Self::factor(1.0 / greatest(1.0, m.beside / c), Some(c)),
+                if k > max { max } else { k }
+            }),
+            Rule::StableAdamW { .. } => Self::factor(m, m.beside, Some(c), |r| 1.0 / greatest(1.0, r / c)),
             Rule::Keep | Rule::Adaptive(_) => Self::keep(None),
         }
     }

@@ -7,8 +7,8 @@
 //! stable-spam   |x| > M ? (x/max|g|)·M : x
 //! ```
 //!
-//! The value forms are exact in any type. The others are computed in the gradient's type `T`. With `c = 0` every soft clip
-//! gives a zero of `x`'s sign. An element whose second moment `v` is 0 has no history and is no spike. NaN stays NaN.
+//! The value forms are exact in any type. The soft clips and `spam` are computed in `f64` and rounded once, so that no square
+//! or quotient leaves the type on the way; `stable-spam` in the gradient's type `T`. With `c = 0` every soft clip gives a zero of `x`'s sign. An element whose second moment `v` is 0 has no history and is no spike. NaN stays NaN.
 
 use super::rule::{Curve, ValueForm};
 use crate::real::Real;
@@ -35,9 +35,11 @@ impl<T: Real> Each<T> {
                 let v = second_moment.expect("the second moments were checked");
                 let mut count = 0;
                 for (x, &v) in x.iter_mut().zip(v) {
-                    if *x * *x > theta * v && v > T::zero() {
-                        *x = (theta * v).sqrt().copysign(*x);
-                        count += 1;
+                    let bound = theta.widen() * v.widen();
+                    if x.widen() * x.widen() > bound && v > T::zero() {
+                        let y = T::of(bound.sqrt()).copysign(*x);
+                        count += usize::from(y != *x);
+                        *x = y;
                     }
                 }
                 count
@@ -61,6 +63,8 @@ impl ValueForm {
         let at_least = |x: T, low: T| if x < low { low } else { x };
         let at_most = |x: T, high: T| if x > high { high } else { x };
         match self {
+            // The source looks for an element above the bound first, and finds none.
+            Self::Paper if c.is_nan() => x,
             _ if c.is_nan() => c,
             Self::Torch => at_most(at_least(x, -c), c),
             Self::Tf => at_least(at_most(x, c), -c),
@@ -72,18 +76,16 @@ impl ValueForm {
 impl Curve {
     fn of<T: Real>(self, x: T, c: T) -> T {
         if c == T::zero() {
-            return x * T::zero();
+            return if x.is_nan() { x } else { T::zero().copysign(x) };
         }
-        match self {
+        let (x, c) = (x.widen(), c.widen());
+        T::of(match self {
             // ∞/(1+∞) would be NaN; the limit is c.
-            Self::Rational if x.is_infinite() => c.copysign(x),
-            Self::Rational => x / (T::one() + x.abs() / c),
+            Self::Rational if x.is_infinite() || (x / c).is_infinite() => c.copysign(x),
+            Self::Rational => x / (1.0 + x.abs() / c),
             Self::Tanh => c * (x / c).tanh(),
-            Self::MuLaw => {
-                let mu = T::of(127.0);
-                c * ((mu * x.abs() / c).ln_1p() / mu.ln_1p()).copysign(x)
-            }
-        }
+            Self::MuLaw => c * ((127.0 * x.abs() / c).ln_1p() / 127.0_f64.ln_1p()).copysign(x),
+        })
     }
 }
 
@@ -138,6 +140,8 @@ mod tests {
         );
         let mut nan = [f64::NAN, 2.0];
         Each::Value(ValueForm::Torch, 1.0).apply(&mut nan, None);
+        assert!(nan[0].is_nan() && nan[1] == 1.0);
+        Each::Value(ValueForm::Paper, f64::NAN).apply(&mut nan, None);
         assert!(nan[0].is_nan() && nan[1] == 1.0);
         Each::Value(ValueForm::Torch, f64::NAN).apply(&mut nan, None);
         assert!(nan.iter().all(|x| x.is_nan()));

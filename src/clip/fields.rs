@@ -224,3 +224,52 @@ fn choose<V: Copy, const N: usize>(
             nearest: nearest(text, all.map(name)),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of a rule in `docs/clipping.md`. A new rule does not compile until it has its place here.
+    fn rows(rule: &Rule) -> Vec<String> {
+        let each = |variants: &[&str]| variants.iter().map(|v| format!("{}@{v}", rule.name())).collect();
+        match rule {
+            Rule::Norm { .. } => vec![],
+            Rule::Value { .. } => each(&ValueForm::ALL.map(ValueForm::name)),
+            Rule::Soft { .. } => each(&Curve::ALL.map(Curve::name)),
+            Rule::Normalise { .. } => each(&Floor::ALL.map(Floor::name)),
+            Rule::Adaptive(Adaptive::ZClip { .. }) => each(&SpikeTarget::ALL.map(SpikeTarget::name)),
+            Rule::Keep
+            | Rule::SoftNorm { .. }
+            | Rule::Agc { .. }
+            | Rule::TrustRatio { .. }
+            | Rule::StableAdamW { .. }
+            | Rule::Spam { .. }
+            | Rule::Adaptive(
+                Adaptive::AutoClip { .. }
+                | Adaptive::Percentile { .. }
+                | Adaptive::AdaGc { .. }
+                | Adaptive::StableSpam { .. },
+            ) => vec![rule.name().to_owned()],
+        }
+    }
+
+    /// The documentation lists every rule with each of its variants, in the order of the enum, and nothing else; likewise the
+    /// options by name.
+    #[test]
+    fn the_documentation_has_every_rule() {
+        let text = include_str!("../../docs/clipping.md");
+        let section = text.split("\n## ").find(|section| section.starts_with("Rules\n"));
+        let lines = section.expect("the section").lines();
+        let documented: Vec<&str> = lines
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+            .collect();
+        let rules = Rule::examples();
+        assert_eq!(documented, rules.iter().flat_map(rows).collect::<Vec<_>>());
+        let mut names: Vec<&str> = rules.iter().map(Rule::name).collect();
+        names.dedup();
+        assert_eq!(names.len(), 15, "{names:?}");
+        for option in ["group=", "exclude=", "count=", "follow=", "tie="] {
+            assert!(text.contains(&format!("`{option}")), "{option}");
+        }
+    }
+}

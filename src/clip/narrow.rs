@@ -46,13 +46,10 @@ pub(super) fn decide(
 
 /// Whether the norm is not finite in the type that keeps it: the convention's, `f64` where there is none.
 pub(super) fn overflows(rule: &Rule, element: Element, m: &Measured) -> bool {
-    let kept = match rule {
-        Rule::Norm {
-            convention: Convention::Exact | Convention::TfAverage,
-            ..
-        } => m.statistic,
-        Rule::Norm { .. } | Rule::Agc { .. } | Rule::TrustRatio { .. } => element.round(m.statistic),
-        _ => m.statistic,
+    let kept = if rule.keeps_norms_in_type() {
+        element.round(m.statistic)
+    } else {
+        m.statistic
     };
     !kept.is_finite()
 }
@@ -88,8 +85,9 @@ fn adaptive(
     let convention = match rule {
         Adaptive::AutoClip { .. } => Convention::Torch,
         Adaptive::ZClip { .. } => Convention::TorchBranch,
-        Adaptive::Percentile { .. } => Convention::Exact,
-        Adaptive::AdaGc { .. } | Adaptive::StableSpam { .. } => return rounded(element, wide),
+        Adaptive::Percentile { .. } | Adaptive::AdaGc { .. } | Adaptive::StableSpam { .. } => {
+            return rounded(element, wide);
+        }
     };
     match wide.threshold {
         Some(c) => by_norm(element, convention, m.statistic, c, m),
@@ -204,11 +202,11 @@ fn exceeds(element: Element, convention: Convention, n: f64, c: f64, elements: u
     let below = match convention {
         Convention::Exact => n <= c,
         Convention::TfAverage => n / elements as f64 <= c,
+        // Comparisons that NaN does not pass: such a component is not clipped.
+        Convention::MindSpore | Convention::OptaxExample if n.is_nan() => true,
         Convention::Optax | Convention::JaxExample | Convention::MindSpore => kept < limit,
-        Convention::DeepSpeed { loss_scale } => factor() * loss_scale >= 1.0 && !n.is_nan(),
-        Convention::Torch | Convention::TorchBranch | Convention::Mxnet | Convention::Burn => {
-            factor() >= 1.0 && !n.is_nan()
-        }
+        Convention::DeepSpeed { loss_scale } => factor() * loss_scale >= 1.0,
+        Convention::Torch | Convention::TorchBranch | Convention::Mxnet | Convention::Burn => factor() >= 1.0,
         _ => kept <= limit,
     };
     !below

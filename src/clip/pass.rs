@@ -1,5 +1,6 @@
 //! One call: plan, read, decide, write, report.
 
+use super::ParamGrad;
 use super::adaptive::Step;
 use super::checks;
 use super::decision::{Act, Decision, Measured};
@@ -12,7 +13,6 @@ use super::report::{Action, ClipReport, Clipped};
 use super::rule::{Adaptive, Rule};
 use super::state::{ClipState, Memory};
 use super::tally::{Index, Outcome, Writing, combine};
-use super::{Convention, ParamGrad};
 use crate::real::Real;
 use crate::reduce::Norms;
 use ndarray::ArrayViewD;
@@ -128,9 +128,15 @@ pub(super) fn decide<D>(
         learned.policy = policy.to_string();
         learned.steps += 1;
     }
+    // What the edge rule takes away is as if it were not there.
+    let confined = matches!(
+        policy.edge,
+        Edge::Zero(Confine::Component) | Edge::Skip(Confine::Component)
+    );
+    let left = measured.iter().zip(bad).filter(|(_, bad)| !(confined && **bad));
     let step = Step {
         before: state.steps,
-        global_norm: combine(measured.iter().map(|m| m.two), 2.0),
+        global_norm: combine(left.map(|(m, _)| m.two), 2.0),
     };
     let each = components
         .iter()
@@ -158,17 +164,10 @@ pub(super) fn decide<D>(
 impl ClipPolicy {
     /// Whether the edge rule applies to a component.
     pub(super) fn is_non_finite<T: Real>(&self, m: &Measured) -> bool {
-        let exact = matches!(
-            self.rule,
-            Rule::Norm {
-                convention: Convention::Exact,
-                ..
-            } | Rule::Keep
-        );
-        let norm = if exact {
-            m.statistic
-        } else {
+        let norm = if self.rule.keeps_norms_in_type() {
             T::of(m.statistic).widen()
+        } else {
+            m.statistic
         };
         m.non_finite > 0 || !norm.is_finite()
     }

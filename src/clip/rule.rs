@@ -187,7 +187,8 @@ pub enum ValueForm {
     /// # Source
     /// TensorFlow `clip_by_value`; MindSpore.
     Tf,
-    /// `paper`: `min(x, c)`, the upper side only, if any element of the tensor is above `c`; -9 stays -9.
+    /// `paper`: `min(x, c)`, the upper side only, if any element of the tensor is above `c`; -9 stays -9, and `c` = NaN
+    /// changes nothing (PyTorch 2.15: `clamp(max=nan)` is NaN, but `(x > nan).any()` is false).
     ///
     /// # Source
     /// The code released with Yang and Ma, EMNLP 2022 (`FineTuningStability`, `clamp(grad, max=v)`).
@@ -244,6 +245,14 @@ impl Rule {
             | Self::StableAdamW { threshold, .. }
             | Self::Spam { threshold } => Some(*threshold),
             Self::Keep | Self::TrustRatio { .. } | Self::Adaptive(_) => None,
+        }
+    }
+
+    /// Whether norms are kept in the gradients' type; all others are `f64`.
+    pub(super) fn keeps_norms_in_type(&self) -> bool {
+        match self {
+            Self::Norm { convention, .. } => !matches!(convention, Convention::Exact | Convention::TfAverage),
+            rule => matches!(rule, Self::Agc { .. }),
         }
     }
 

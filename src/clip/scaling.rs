@@ -147,19 +147,23 @@ impl Convention {
     }
 
     /// Whether the convention takes a component with this statistic for one that is to be clipped: its own comparison
-    /// where it has one, a factor below 1 where it has an ε, `n > c` otherwise. NaN exceeds every threshold.
+    /// where it has one, a factor below 1 where it has an ε, `n > c` otherwise. NaN exceeds every threshold, unless the
+    /// source's own comparison then keeps the gradients.
     pub fn exceeds<T: Real>(self, n: f64, c: f64, elements: usize) -> bool {
         let (in_t, limit) = (T::of(n), T::of(c));
         let below = match self {
             Self::Exact => n <= c,
-            Self::Optax | Self::JaxExample | Self::MindSpore => in_t < limit,
+            Self::Optax | Self::JaxExample => in_t < limit,
+            // Comparisons that NaN does not pass: such a component is not clipped.
+            Self::MindSpore => in_t < limit || in_t.is_nan(),
+            Self::OptaxExample => in_t <= limit || in_t.is_nan(),
             Self::Torch | Self::TorchBranch | Self::Mxnet | Self::Burn | Self::DeepSpeed { .. } => {
                 let s = if let Self::DeepSpeed { loss_scale } = self {
                     loss_scale
                 } else {
                     1.0
                 };
-                self.scaling::<T>(n, c, elements).factor() * s >= 1.0 && !n.is_nan()
+                self.scaling::<T>(n, c, elements).factor() * s >= 1.0
             }
             Self::TfAverage => n / elements as f64 <= c,
             _ => in_t <= limit,

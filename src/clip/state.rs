@@ -34,7 +34,7 @@ pub struct ClipState {
 pub enum Memory {
     /// `history`, AutoClip: every norm so far. It grows by one number a step.
     History(Vec<f64>),
-    /// `ring`, percentile clipping: the last 100 squared norms, the oldest at `steps mod 100`.
+    /// `ring`, percentile clipping: the last 100 squared norms, the newest at `steps mod 100`.
     Ring(Vec<f64>),
     /// `warmup`, ZClip before the averages exist: the norms so far.
     Warmup(Vec<f64>),

@@ -26,7 +26,7 @@ pub(super) struct Tally {
     pub(super) mismatched: List,
     /// The largest distance of an element from the exact expectation.
     pub(super) ulp: u64,
-    /// The largest share of the budget among what is within it.
+    /// The largest share of the budget that an element used.
     pub(super) share: f64,
     /// The largest error in units of the budget.
     pub(super) worst: f64,
@@ -36,19 +36,15 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a number against its exact and its allowed value.
-    pub(super) fn count(&mut self, format: Format, exact: Interval, allowed: Interval, got: f64) -> bool {
-        let ulp = distance(format, exact, got);
-        if ulp == 0 {
-            return true;
+    /// Counts a number against its exact and its allowed value; what it used of the budget.
+    pub(super) fn count(&mut self, format: Format, exact: Interval, allowed: Interval, got: f64) -> f64 {
+        if distance(format, exact, got) == 0 {
+            return 0.0;
         }
         let ratio = ratio(exact, allowed, got);
         self.worst = self.worst.max(ratio);
-        if ratio <= 1.0 {
-            self.share = self.share.max(ratio);
-        }
         self.hopeless |= ratio == f64::INFINITY && !got.is_finite();
-        ratio <= 1.0
+        ratio
     }
 }
 

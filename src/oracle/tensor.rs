@@ -95,6 +95,28 @@ impl Data {
         }
     }
 
+    /// The elements as bytes, little-endian, one after the other.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::F16(x) | Self::Bf16(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Self::F32(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Self::F64(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        }
+    }
+
+    /// Elements from such bytes; what does not fill an element is left over.
+    pub fn from_le_bytes(format: Format, bytes: &[u8]) -> Self {
+        let halves = || bytes.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b));
+        let single = |b: &[u8; 4]| f32::from_le_bytes(*b);
+        let double = |b: &[u8; 8]| f64::from_le_bytes(*b);
+        match format {
+            Format::F16 => Self::F16(halves().collect()),
+            Format::Bf16 => Self::Bf16(halves().collect()),
+            Format::F32 => Self::F32(bytes.as_chunks().0.iter().map(single).collect()),
+            Format::F64 => Self::F64(bytes.as_chunks().0.iter().map(double).collect()),
+        }
+    }
+
     /// The elements of a range.
     pub fn slice(&self, range: std::ops::Range<usize>) -> Slice<'_> {
         match self {

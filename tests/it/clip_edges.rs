@@ -366,23 +366,5 @@ fn the_documentation_is_complete() {
     assert_eq!(rows("Partitions"), partitions);
     assert_eq!(rows("Edge rules"), Edge::ALL.map(Edge::name));
     assert_eq!(rows("Statistics"), ["norm=p", "rms", "mean"]);
-    // Every rule with each of its variants parses; the first number that fits all is 1.
-    let rules = rows("Rules");
-    assert_eq!(rules.len(), 20);
-    for rule in rules {
-        let (name, variant) = rule
-            .split_once('@')
-            .map_or((rule, ""), |(name, variant)| (name, variant));
-        let head = if matches!(name, "none" | "trust-ratio") {
-            name.to_owned()
-        } else {
-            format!("{name}:1")
-        };
-        let head = if variant.is_empty() {
-            head
-        } else {
-            format!("{head}@{variant}")
-        };
-        policy(&head);
-    }
+    // The rules are compared with their enum in `src/clip/fields.rs`.
 }

@@ -11,8 +11,10 @@ mod clip_cli;
 mod clip_edges;
 #[cfg(feature = "checkpoint")]
 mod clip_fixtures;
+mod clip_histories;
 mod clip_law_table;
 mod clip_laws;
+mod clip_more_laws;
 mod clip_stateful;
 mod clip_stream;
 mod clip_support;

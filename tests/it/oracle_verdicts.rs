@@ -80,6 +80,73 @@ fn returned_norms_are_judged_first() {
     assert_eq!(judgement.mismatches[0].place, cwgnc::oracle::Place::Norm);
 }
 
+/// Numbers with the ids of another partition do not hide that the elements are of that partition too. If the elements are
+/// right, the numbers cannot be judged.
+#[test]
+fn numbers_of_another_partition() {
+    let before = gradients(Format::F32, 71, 1.0);
+    let case = |policy: &str| Case::new(policy.parse().expect(policy), before.clone());
+    let foreign = run(&case("global:1@exact")).expect("a result");
+    let verdict = judge(&case("component:1@exact"), &foreign)
+        .expect("a judgement")
+        .verdict;
+    assert_eq!(
+        verdict.to_string(),
+        "POLICY: your output matches `global:1@exact`"
+    );
+    let mut strange = run(&case("component:1@exact")).expect("a result");
+    strange.norms.push(("global".to_owned(), 1.0));
+    let error = judge(&case("component:1@exact"), &strange).expect_err("an id too many");
+    assert_eq!(error.to_string(), "norms: not expected global");
+}
+
+/// A norm is judged in the type that it comes in: a wider one than the convention's own, or that of the gradients. Neither
+/// touches the budget of the elements, and a distance is in units of that type.
+#[test]
+fn norms_of_other_types() {
+    // √(0.1² + 0.2²) in f32 numbers has no short form in any type.
+    let before = vec![cwgnc::oracle::Tensor::vector("w", Format::F32, &[0.1, 0.2])];
+    for policy in ["component:0.01@exact", "component:0.01"] {
+        let mut case = Case::new(policy.parse().expect(policy), before.clone());
+        case.declared = "exact".parse().expect("a declaration");
+        let mut candidate = run(&case).expect("a result");
+        let wide = candidate.norms[0].1;
+        assert_ne!(wide, f64::from(wide as f32));
+        for norm in [wide, f64::from(wide as f32)] {
+            candidate.norms[0].1 = norm;
+            let verdict = judge(&case, &candidate).expect("a judgement").verdict;
+            assert_eq!(
+                verdict,
+                Verdict::Pass { ulp: 0, share: 0.0 },
+                "{policy}: {norm:e}"
+            );
+        }
+        candidate.norms[0].1 = f64::from((wide as f32).next_up().next_up().next_up());
+        let judgement = judge(&case, &candidate).expect("a judgement");
+        assert!(!judgement.passed());
+        assert!(
+            (2..=3).contains(&judgement.mismatches[0].ulp),
+            "{}",
+            judgement.mismatches[0]
+        );
+    }
+}
+
+/// What multiplies by a negative threshold or by NaN makes elements that are not smaller; the law has nothing to say to that.
+#[test]
+fn shrink_is_silent_beyond_its_ground() {
+    for (policy, x) in [
+        ("component:-7@exact,unchecked", [3.0, 4.0]),
+        ("component:1@torch", [f64::NAN, 4.0]),
+        ("component:1@tf-global", [f64::INFINITY, 4.0]),
+    ] {
+        let before = vec![cwgnc::oracle::Tensor::vector("w", Format::F32, &x)];
+        let case = Case::new(policy.parse().expect(policy), before);
+        let outcome = laws::check(Law::Shrink, &case, &mut |case| run(case).map(|c| c.after));
+        assert_eq!(outcome, Outcome::Silent, "{policy}");
+    }
+}
+
 /// Every law that promises something holds for `clip` under every convention; those that promise nothing because the
 /// source breaks them are shown to be broken by some case.
 #[test]

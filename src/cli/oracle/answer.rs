@@ -6,10 +6,14 @@
 use super::super::Error;
 use super::args::Answer;
 use crate::cases::file::{case_of_bytes, result_bytes};
-use crate::clip::{Action, ClipReport, Clipped, ComponentReport, ParamGrad, Rule, clip_with_state};
-use crate::oracle::{Candidate, Case, Format, Tensor};
+use crate::clip::{
+    self, Adaptive, ClipReport, Clipped, Element, GradStream, ParamGrad, Rule, StreamedParam, StreamedTensor,
+    clip_stream, clip_with_state,
+};
+use crate::oracle::{Candidate, Case, Data, Format, Tensor};
 use crate::real::Real;
 use ndarray::{ArrayD, IxDyn};
+use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -53,13 +57,13 @@ pub(in crate::cli) fn command(args: &Answer) -> Result<u8, Error> {
     }
 }
 
-/// The answer; none for 16-bit and mixed gradients, which the library does not clip in place.
+/// The answer; none without gradients. Those of 16 bits, and of several types at once, go through the stream.
 fn clipped(case: &Case) -> Option<Candidate> {
     let formats = || case.before.iter().map(|tensor| tensor.data.format());
     match formats().next()? {
         Format::F32 if formats().all(|format| format == Format::F32) => answer::<f32>(case),
         Format::F64 if formats().all(|format| format == Format::F64) => answer::<f64>(case),
-        _ => None,
+        _ => Some(streamed(case)),
     }
 }
 
@@ -94,31 +98,124 @@ fn answer<T: Real>(case: &Case) -> Option<Candidate> {
     let after = after
         .map(|(grad, before)| before.with(grad.iter().map(|x| x.widen())))
         .collect();
-    Some(Candidate {
-        after,
-        ..report
-            .filter(|_| matches!(case.policy.rule, Rule::Norm { .. }))
-            .map_or_else(Candidate::default, returned)
-    })
+    let returned = report.map_or_else(Candidate::default, |report| returned(case, &report));
+    Some(Candidate { after, ..returned })
+}
+
+/// The tensors of a case as a stream, and what was written.
+struct Streamed<'a> {
+    case: &'a Case,
+    after: Vec<Vec<u8>>,
+}
+
+impl Streamed<'_> {
+    /// A parameter's gradient, value or second moment.
+    fn tensor(&self, which: clip::Tensor, parameter: usize) -> Option<&Tensor> {
+        let before = &self.case.before[parameter];
+        let tensors = match which {
+            clip::Tensor::Gradient => return Some(before),
+            clip::Tensor::Value => &self.case.values,
+            clip::Tensor::SecondMoment => &self.case.second_moments,
+        };
+        tensors.iter().find(|tensor| tensor.name == before.name)
+    }
+
+    fn param(&self, parameter: usize) -> StreamedParam {
+        let found = |which| self.tensor(which, parameter).map(streamed_tensor);
+        let before = &self.case.before[parameter];
+        StreamedParam {
+            value: found(clip::Tensor::Value),
+            second_moment: found(clip::Tensor::SecondMoment),
+            ..StreamedParam::new(&before.name, streamed_tensor(before))
+        }
+    }
+}
+
+fn streamed_tensor(tensor: &Tensor) -> StreamedTensor {
+    StreamedTensor {
+        element: match tensor.data.format() {
+            Format::F16 => Element::F16,
+            Format::Bf16 => Element::Bf16,
+            Format::F32 => Element::F32,
+            Format::F64 => Element::F64,
+        },
+        shape: tensor.shape.clone(),
+    }
+}
+
+impl GradStream for Streamed<'_> {
+    type Error = Infallible;
+
+    fn read(
+        &mut self,
+        which: clip::Tensor,
+        parameter: usize,
+        at: usize,
+        bytes: &mut [u8],
+    ) -> Result<(), Infallible> {
+        let tensor = self
+            .tensor(which, parameter)
+            .expect("only tensors that were announced are read");
+        let all = tensor.data.to_le_bytes();
+        let start = at * streamed_tensor(tensor).element.width();
+        bytes.copy_from_slice(&all[start..start + bytes.len()]);
+        Ok(())
+    }
+
+    fn write(&mut self, parameter: usize, _: usize, bytes: &[u8]) -> Result<(), Infallible> {
+        self.after[parameter].extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn streamed(case: &Case) -> Candidate {
+    let after = vec![Vec::new(); case.before.len()];
+    let mut stream = Streamed { case, after };
+    let params: Vec<_> = (0..case.before.len()).map(|at| stream.param(at)).collect();
+    let mut state = case.state.clone().unwrap_or_default();
+    // As above: a refusal leaves the gradients as they were.
+    let Ok(report) = clip_stream(&case.policy, &mut state, &params, &mut stream, true) else {
+        return Candidate::new(case.before.clone());
+    };
+    let after = case
+        .before
+        .iter()
+        .zip(&stream.after)
+        .map(|(before, bytes)| Tensor {
+            data: Data::from_le_bytes(before.data.format(), bytes),
+            ..before.clone()
+        });
+    Candidate {
+        after: after.collect(),
+        ..returned(case, &report)
+    }
 }
 
 /// What the report says of the components.
-fn returned(report: ClipReport) -> Candidate {
-    let components = &report.components;
-    // Where the edge rule has acted, the flag says nothing about the threshold.
-    let flag = |component: &ComponentReport| match (component.action, component.clipped) {
-        (Action::Zeroed | Action::Skipped, _) | (_, Clipped::Ambiguous) => None,
-        (_, clipped) => Some(clipped == Clipped::Yes),
-    };
-    Candidate {
-        after: Vec::new(),
-        norms: components.iter().map(|c| (c.id.clone(), c.norm_before)).collect(),
-        scales: components.iter().map(|c| (c.id.clone(), c.scale)).collect(),
-        clipped: components
-            .iter()
-            .filter_map(|c| Some((c.id.clone(), flag(c)?)))
-            .collect(),
+fn returned(case: &Case, report: &ClipReport) -> Candidate {
+    // A rule on elements has no scale that it could return.
+    let on_elements = matches!(
+        case.policy.rule,
+        Rule::Value { .. }
+            | Rule::Soft { .. }
+            | Rule::Spam { .. }
+            | Rule::Adaptive(Adaptive::StableSpam { .. })
+    );
+    let mut candidate = Candidate::default();
+    for component in &report.components {
+        let id = || component.id.clone();
+        candidate.norms.push((id(), component.norm_before));
+        if !on_elements {
+            candidate.scales.push((id(), component.scale));
+        }
+        match component.clipped {
+            Clipped::Yes => candidate.clipped.push((id(), true)),
+            Clipped::No => candidate.clipped.push((id(), false)),
+            // Either would do.
+            Clipped::Ambiguous => {}
+        }
     }
+    candidate
 }
 
 fn array<T: Real>(tensor: &Tensor) -> Option<ArrayD<T>> {

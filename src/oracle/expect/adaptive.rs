@@ -4,19 +4,27 @@
 //! component's norm in this step.
 
 use super::convention;
+use super::edge::poisoned;
 use super::kernel::Kernel;
 use super::machine::{Machine, min};
 use super::{Component, total};
-use crate::clip::{Adaptive, Convention, Memory, Rule, SpikeTarget, Statistic};
+use crate::clip::{Adaptive, Confine, Convention, Edge, Memory, Rule, SpikeTarget, Statistic};
 use crate::oracle::case::Case;
 use crate::oracle::exact::{Norm, Total};
 use crate::oracle::interval::Interval;
 
-/// The 2-norm of everything that counts, for `AdaGC`'s warm-up; 0 for the rules that do not ask.
+/// The 2-norm of everything that counts and that no edge rule takes away, for `AdaGC`'s warm-up; 0 for other rules.
 pub(super) fn global_norm(case: &Case, found: &[(Component, Norm)]) -> Interval {
     let mut sum = Total::new(Statistic::L2);
     if let Rule::Adaptive(Adaptive::AdaGc { .. }) = case.policy.rule {
-        for (component, _) in found {
+        let confined = matches!(
+            case.policy.edge,
+            Edge::Zero(Confine::Component) | Edge::Skip(Confine::Component)
+        );
+        for (component, norm) in found {
+            if confined && (poisoned(component, &case.before) || !norm.interval.hi.is_finite()) {
+                continue;
+            }
             sum.merge(&total(component, &case.before, Statistic::L2));
         }
     }
@@ -36,13 +44,20 @@ pub(super) fn kernel(
         Adaptive::AutoClip { percentile } => {
             let mut history = memory.map(Memory::numbers).unwrap_or_default();
             history.push(n);
-            convention::kernel(Convention::Torch, m, n, interpolated(history, *percentile), 0)
+            convention::kernel(
+                Convention::Torch,
+                m,
+                m.round(n),
+                interpolated(history, *percentile),
+                0,
+            )
         }
         Adaptive::Percentile { percentile: 100 } => Kernel::Keep,
         Adaptive::Percentile { percentile } => {
             let mut ring = memory.map_or_else(|| vec![n * n; 100], Memory::numbers);
-            ring[(steps % 100) as usize] = n * n;
-            ring.sort_by(f64::total_cmp);
+            // The source counts the step first: its first norm is that of step 1.
+            ring[((steps + 1) % 100) as usize] = n * n;
+            ascending(&mut ring);
             times_if_above(m, n, ring[*percentile].sqrt())
         }
         Adaptive::ZClip {
@@ -53,8 +68,8 @@ pub(super) fn kernel(
             max,
             ..
         } => {
-            let threshold = spike(memory, n, *target, *z, *warmup) * factor;
-            convention::kernel(Convention::TorchBranch, m, n, threshold.min(*max), 0)
+            let threshold = spike(memory, n, *target, *z, *warmup, *factor);
+            convention::kernel(Convention::TorchBranch, m, m.round(n), threshold.min(*max), 0)
         }
         Adaptive::AdaGc {
             relative,
@@ -63,8 +78,9 @@ pub(super) fn kernel(
             ..
         } => {
             let scale = match memory {
-                Some(Memory::Level(level)) if steps >= *warmup as u64 => relative * level / n,
+                _ if n == 0.0 => 1.0,
                 _ if steps < *warmup as u64 => absolute / second,
+                Some(Memory::Level(level)) => relative * level / n,
                 _ => 1.0,
             };
             Kernel::Times(m.constant(min(1.0, scale)))
@@ -93,17 +109,31 @@ fn times_if_above(m: Machine, n: f64, c: f64) -> Kernel {
     }
 }
 
-/// numpy's percentile with linear interpolation.
+/// Sorts; NaN goes to the end whatever its sign.
+fn ascending(x: &mut [f64]) {
+    x.sort_by(|a, b| a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())));
+}
+
+/// numpy's percentile with linear interpolation, from the nearer end; NaN if there is one. Next to an infinity it may be NaN
+/// too (`∞ - ∞`, `0·∞`).
 fn interpolated(mut x: Vec<f64>, percentile: f64) -> f64 {
-    x.sort_by(f64::total_cmp);
-    let place = percentile / 100.0 * (x.len() - 1) as f64;
-    let (below, share) = (place.floor(), place - place.floor());
-    let (a, b) = (x[below as usize], x[place.ceil() as usize]);
-    a + (b - a) * share
+    ascending(&mut x);
+    if x.last().is_none_or(|last| last.is_nan()) {
+        return f64::NAN;
+    }
+    let last = x.len() - 1;
+    let place = percentile / 100.0 * last as f64;
+    let below = place as usize;
+    let (a, b, share) = (x[below], x[last.min(below + 1)], place.fract());
+    if share < 0.5 {
+        a + (b - a) * share
+    } else {
+        b - (b - a) * (1.0 - share)
+    }
 }
 
 /// The threshold of `ZClip` for a norm, infinite where it is no spike.
-fn spike(memory: Option<&Memory>, n: f64, target: SpikeTarget, z: f64, warmup: usize) -> f64 {
+fn spike(memory: Option<&Memory>, n: f64, target: SpikeTarget, z: f64, warmup: usize, factor: f64) -> f64 {
     let (mean, variance) = match memory {
         Some(&Memory::Average { mean, variance }) => (mean, variance),
         Some(Memory::Warmup(norms)) if norms.len() >= warmup && warmup > 0 => {
@@ -121,7 +151,7 @@ fn spike(memory: Option<&Memory>, n: f64, target: SpikeTarget, z: f64, warmup: u
     match target {
         _ if score.is_nan() || score <= z => f64::INFINITY,
         SpikeTarget::Mean => mean,
-        SpikeTarget::Adaptive => mean + z * deviation / (score / z),
+        SpikeTarget::Adaptive => (mean + z * deviation / (score / z)) * factor,
     }
 }
 
@@ -137,6 +167,11 @@ mod tests {
     fn percentiles() {
         assert_eq!(interpolated(vec![8.0, 1.0, 3.0], 50.0), 3.0);
         assert_eq!(interpolated(vec![4.0, 0.0], 25.0), 1.0);
+        // numpy 2: NaN for a NaN anywhere, and for 2 + 0·∞ and ∞ - ∞/4; 2 + ∞/4 is ∞.
+        let infinite = |p| interpolated(vec![1.0, 2.0, f64::INFINITY], p);
+        assert!(infinite(50.0).is_nan() && infinite(87.5).is_nan());
+        assert_eq!([infinite(0.0), infinite(62.5)], [1.0, f64::INFINITY]);
+        assert!(interpolated(vec![1.0, 2.0, -f64::NAN], 0.0).is_nan());
         let rule = Adaptive::AutoClip { percentile: 50.0 };
         let history = Memory::History(vec![1.0, 3.0]);
         let Kernel::Times(k) = kernel(&rule, Some(&history), 2, M, 8.0, 0.0) else {
@@ -152,11 +187,12 @@ mod tests {
             mean: 1.0,
             variance: 1.0,
         };
-        let threshold = spike(Some(&average), 5.0, SpikeTarget::Adaptive, 2.0, 25);
+        let threshold = spike(Some(&average), 5.0, SpikeTarget::Adaptive, 2.0, 25, 1.0);
         assert!((threshold - (2.0 + 1e-6)).abs() < 1e-12);
-        assert_eq!(spike(Some(&average), 5.0, SpikeTarget::Mean, 2.0, 25), 1.0);
+        // The factor is none of the mean's business.
+        assert_eq!(spike(Some(&average), 5.0, SpikeTarget::Mean, 2.0, 25, 0.5), 1.0);
         assert_eq!(
-            spike(Some(&average), 2.9, SpikeTarget::Mean, 2.0, 25),
+            spike(Some(&average), 2.9, SpikeTarget::Mean, 2.0, 25, 1.0),
             f64::INFINITY
         );
     }

@@ -91,11 +91,13 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
 }
 
 /// Whether the convention takes a component of norm `n` for one that is to be clipped: by its own comparison where it has
-/// one, by a scale below 1 where it has an ε. A NaN is above every threshold.
+/// one, by a scale below 1 where it has an ε. A NaN is above every threshold, except where the source's comparison fails
+/// on it and the elements are kept.
 pub(super) fn clips(convention: Convention, m: Machine, n: f64, c: f64, elements: u64) -> bool {
     let scale = kernel(convention, m, n, c, elements).scale();
     let below = match convention {
         Convention::Exact | Convention::TfAverage => n <= c,
+        Convention::MindSpore | Convention::OptaxExample if n.is_nan() => true,
         Convention::Optax | Convention::JaxExample | Convention::MindSpore => n < m.constant(c),
         Convention::DeepSpeed { loss_scale } => scale * loss_scale >= 1.0,
         Convention::Torch | Convention::TorchBranch | Convention::Mxnet | Convention::Burn => scale >= 1.0,

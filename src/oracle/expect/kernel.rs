@@ -83,6 +83,14 @@ impl Kernel {
         }
     }
 
+    /// Whether it treats each element by itself.
+    pub(super) fn is_on_elements(self) -> bool {
+        matches!(
+            self,
+            Self::Value { .. } | Self::Soft { .. } | Self::Spike { .. } | Self::Bend { .. }
+        )
+    }
+
     /// Whether every finite element stays as it is, by construction.
     pub(super) fn is_identity(self) -> bool {
         matches!(
@@ -106,7 +114,8 @@ fn soft(x: f64, c: f64, curve: Curve) -> f64 {
     match curve {
         // The limits of all three.
         _ if c == 0.0 => 0.0_f64.copysign(x) * if x.is_nan() { x } else { 1.0 },
-        Curve::Rational if x.is_infinite() => c.copysign(x),
+        // The limit, which `∞/(1+∞)` would miss.
+        Curve::Rational if (x / c).is_infinite() || x.is_infinite() => c.copysign(x),
         Curve::Rational => x / (1.0 + x.abs() / c),
         Curve::Tanh => c * libm::tanh(x / c),
         Curve::MuLaw => {

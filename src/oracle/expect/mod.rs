@@ -11,6 +11,8 @@
 
 mod adaptive;
 mod convention;
+mod edge;
+mod flag;
 mod kernel;
 mod machine;
 mod rule;
@@ -19,11 +21,11 @@ use super::case::{Case, OracleError};
 use super::component::{Component, Member, components};
 use super::declared::{Declared, Reduction, Rounding};
 use super::exact::{Norm, Total};
-use super::format::Format;
+use super::format::{Format, same};
 use super::interval::Interval;
 use super::tensor::{Data, Tensor};
 use super::tolerance;
-use crate::clip::{Action, Clipped, Confine, Edge, Rule, Statistic};
+use crate::clip::{Action, Clipped, Rule, Statistic};
 use kernel::Kernel;
 use machine::Machine;
 use rayon::prelude::*;
@@ -65,6 +67,8 @@ pub struct Expected {
     /// The type that holds the elements of all its tensors, and the number of tensors that count.
     own: Format,
     counted: u64,
+    /// Whether an element that does not count is NaN or infinite.
+    poisoned: bool,
     statistic: Statistic,
     plan: Plan,
     declared: Declared,
@@ -111,7 +115,7 @@ pub(super) fn assemble(case: &Case, measured: Vec<(Component, Norm)>) -> Result<
         let plan = Plan::new(case, &component, &norm, global)?;
         expected.push(Expected::new(case, component, norm, plan));
     }
-    let refuses = settle(case.policy.edge, &mut expected);
+    let refuses = edge::settle(case.policy.edge, &mut expected);
     Ok(Expectation {
         components: expected,
         refuses,
@@ -143,26 +147,6 @@ pub(in crate::oracle) fn total(component: &Component, tensors: &[Tensor], statis
     total
 }
 
-/// Applies the edge rule; whether the clipper must refuse.
-fn settle(edge: Edge, expected: &mut [Expected]) -> bool {
-    let broken = |e: &Expected| !e.norm.round(e.format).hi.is_finite();
-    let any = expected.iter().any(broken);
-    let (confine, action, kernel) = match edge {
-        Edge::Propagate => return false,
-        Edge::Error => (Confine::Global, Action::Kept, Kernel::Keep),
-        Edge::Zero(confine) => (confine, Action::Zeroed, Kernel::Fill(0.0)),
-        Edge::Skip(confine) => (confine, Action::Skipped, Kernel::Keep),
-    };
-    for e in expected {
-        if any && confine == Confine::Global || broken(e) {
-            e.action = action;
-            e.plan = Plan::Fixed(kernel);
-            e.scale = Interval::point(if action == Action::Zeroed { 0.0 } else { 1.0 });
-        }
-    }
-    any && edge == Edge::Error
-}
-
 /// The type that holds all numbers of both.
 fn promote(a: Format, b: Format) -> Format {
     match (a, b) {
@@ -189,12 +173,13 @@ impl Expected {
             scale: Interval::point(1.0),
             clipped: Clipped::No,
             action: Action::Rewritten,
-            component,
             norm,
             bound: tolerance::NormBound::EXACT,
             format,
             own,
             counted,
+            poisoned: edge::poisoned(&component, &case.before),
+            component,
             statistic: case.policy.statistic,
             plan,
             declared,
@@ -233,13 +218,8 @@ impl Expected {
         let scales = kernels.iter().map(|kernel| kernel.scale());
         let hull = scales.map(Interval::point).reduce(Interval::with);
         self.scale = hull.unwrap_or(Interval::point(1.0));
-        let ends = [self.allowed_norm.lo, self.allowed_norm.hi]
-            .map(|n| self.plan.clips(machine, n, self.component.threshold));
-        self.clipped = match ends {
-            [true, true] => Clipped::Yes,
-            [false, false] => Clipped::No,
-            _ => Clipped::Ambiguous,
-        };
+        let norms = [self.allowed_norm.lo, self.allowed_norm.hi];
+        self.clipped = flag::flag(&self.plan, machine, &norms, case, &self.component);
         let identity = kernels.iter().all(|kernel| kernel.is_identity());
         self.action = if identity { Action::Kept } else { Action::Rewritten };
     }
@@ -267,6 +247,13 @@ impl Expected {
             self.plan.push(machine, n, self.component.threshold, &mut kernels);
         }
         kernels
+    }
+
+    /// The type of a number that was returned beside the gradients: theirs, that of the scale, or the widest.
+    pub(super) fn type_of(&self, number: f64) -> Format {
+        let types = [self.own, self.declared.scale_for(self.own), self.format];
+        let holds = |format: &Format| same(format.round(number), number);
+        types.into_iter().find(holds).unwrap_or(Format::F64)
     }
 
     /// What happens to the elements of a member whose tensor has this type.

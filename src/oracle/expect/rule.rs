@@ -4,7 +4,7 @@ use super::adaptive;
 use super::convention;
 use super::kernel::Kernel;
 use super::machine::{Machine, max, min};
-use super::{Component, find, total};
+use super::{Component, find};
 use crate::clip::{Adaptive, Convention, Floor, Memory, Rule, Statistic};
 use crate::oracle::case::{Case, OracleError};
 use crate::oracle::declared::Declared;
@@ -49,9 +49,7 @@ impl Plan {
                 Interval::point(f64::NAN)
             }
             Rule::Adaptive(Adaptive::AdaGc { .. }) => global,
-            Rule::Adaptive(Adaptive::StableSpam { .. }) => {
-                total(component, &case.before, Statistic::MAX).norm().interval
-            }
+            Rule::Adaptive(Adaptive::StableSpam { .. }) => norm.interval,
             _ => Interval::point(f64::NAN),
         };
         let state = case.state.as_ref();
@@ -72,7 +70,7 @@ impl Plan {
                 ..
             } if !matches!(convention, Convention::Exact | Convention::TfAverage) => scale,
             Self::Rule {
-                rule: Rule::Agc { .. } | Rule::TrustRatio { .. },
+                rule: Rule::Agc { .. },
                 ..
             } => scale,
             _ => Format::F64,
@@ -107,34 +105,6 @@ impl Plan {
             }),
             (_, Some(c)) => Some(Interval::point(c)),
             (_, None) => None,
-        }
-    }
-
-    /// Whether the rule shortens a component of norm `n`.
-    pub(super) fn clips(&self, m: Machine, n: f64, threshold: Option<f64>) -> bool {
-        let Self::Rule {
-            rule,
-            second,
-            elements,
-            ..
-        } = self
-        else {
-            return false;
-        };
-        let c = threshold.unwrap_or(f64::INFINITY);
-        match rule {
-            Rule::Keep => false,
-            Rule::Norm { convention, .. } => convention::clips(*convention, m, n, c, *elements),
-            Rule::Agc { eps, .. } => n > c * second.hi.max(*eps),
-            Rule::StableAdamW { .. } => second.hi > c,
-            Rule::Adaptive(rule) => self.adaptive(rule, m, n).scale() < 1.0,
-            // Rules on elements: the caller knows the elements; these say that something may change.
-            Rule::Value { .. }
-            | Rule::Soft { .. }
-            | Rule::Spam { .. }
-            | Rule::Normalise { .. }
-            | Rule::TrustRatio { .. } => true,
-            Rule::SoftNorm { .. } => n > 0.0,
         }
     }
 
@@ -227,11 +197,7 @@ fn trust_ratio(machine: Machine, n: f64, w: f64, a: f64, eps: f64, bound: f64) -
     if n == 0.0 || w == 0.0 {
         return Kernel::Times(1.0);
     }
-    let ratio = machine.div(
-        machine.mul(machine.round(w), machine.scalar(a)),
-        machine.add(n, machine.scalar(eps)),
-    );
-    Kernel::Times(min(ratio, bound))
+    Kernel::Times(machine.constant(min(a * w / (n + eps), bound)))
 }
 
 /// The component's part of the tensors that go with the gradients.

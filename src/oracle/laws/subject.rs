@@ -14,8 +14,7 @@ pub(super) fn evidence(law: Law, case: &Case, subject: &mut Subject<'_>) -> Resu
         return Ok(None);
     };
     let found = components(&case.policy, &case.before).map_err(|e| e.to_string())?;
-    if case.policy.is_stateful() || !plain(case) && !matches!(law, Law::Determinism | Law::Odd | Law::Shrink)
-    {
+    if case.policy.is_stateful() || !plain(case) && !matches!(law, Law::Determinism | Law::Odd) {
         return Ok(None);
     }
     let experiment = Experiment { case, found, format };

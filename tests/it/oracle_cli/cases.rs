@@ -63,6 +63,19 @@ fn packs_are_sound() {
     }
 }
 
+/// The table of packs in `docs/oracle.md` has their sizes.
+#[test]
+fn packs_are_as_large_as_documented() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/oracle.md");
+    let text = std::fs::read_to_string(path).expect("docs/oracle.md");
+    for pack in Pack::ALL {
+        let row = format!("| `{pack}` | {}", pack.cases(0).len());
+        let found = text.lines().filter(|line| line.starts_with(&row));
+        let exact = found.filter(|line| line[row.len()..].starts_with([',', ' ']));
+        assert_eq!(exact.count(), 1, "{row}");
+    }
+}
+
 /// Integers whose squares sum to the square of an integer, to be exact whoever adds them up.
 #[test]
 fn the_exact_class_is_exact() {

@@ -1,17 +1,32 @@
 //! `pipe`: programs that are right, wrong, dead, silent or noisy. They are this program's own `answer`, and `sh`.
 
 use super::{Files, case, exists, run};
+use cwgnc::cases::Pack;
 
 const CWGNC: &str = env!("CARGO_BIN_EXE_cwgnc");
 
 #[test]
 fn our_own_clipping_passes_every_pack() {
-    for pack in ["core", "mesh"] {
+    for pack in Pack::ALL {
         let files = Files::new(&format!("pipe_{pack}"));
         let save = files.path("failures");
-        let (code, out, err) = run(&["pipe", "--pack", pack, "--save", &save, "--", CWGNC, "answer"]);
+        let flags = [
+            "pipe",
+            "--pack",
+            pack.name(),
+            "--save",
+            &save,
+            "--",
+            CWGNC,
+            "answer",
+        ];
+        let (code, out, err) = run(&flags);
         assert_eq!((code, err.as_str()), (0, ""), "{out}");
-        assert!(out.contains(" PASS"), "{out}");
+        let total = pack.cases(0).len();
+        assert!(
+            out.contains(&format!("{total} cases: {total} PASS")),
+            "{pack}: {out}"
+        );
         assert!(!exists(&save));
     }
 }
