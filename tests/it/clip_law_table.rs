@@ -50,12 +50,14 @@ fn holds(law: Law, convention: Convention) -> Holds {
         C::Torch | C::TorchBranch | C::DeepSpeed { .. } | C::Mxnet | C::TfPrivacy
     );
     let large = matches!(convention, C::Torch | C::TorchBranch | C::DeepSpeed { .. });
-    let mean = convention == C::TfAverage;
+    let mean = convention.measures_mean();
     match (law, convention) {
         (Law::IdentityBelow, _) if large => BAND,
         (Law::IdentityBelow, _) if eps => SMALL_BAND,
         // 41 · (1/41) = 1 - 2⁻²⁴ in f32.
-        (Law::IdentityBelow, C::TfGlobal | C::TfAverage) => NotFor(&[1.0], 41.0),
+        (Law::IdentityBelow, C::TfGlobal | C::KerasGlobal | C::TfAverage | C::TfAverageGraph) => {
+            NotFor(&[1.0], 41.0)
+        }
         // (15/64 · 0.3) / 0.3 is not 15/64 in f32.
         (Law::IdentityBelow, C::TfNorm | C::MindSpore) => NotFor(&[15.0 / 64.0], 0.3),
         (Law::IdentityBelow, _) => Exactly,
@@ -64,18 +66,21 @@ fn holds(law: Law, convention: Convention) -> Holds {
         (Law::Idempotent, _) if mean => NoQuestion,
         (Law::Idempotent, _) => Within(8),
         // x · (1/√85) · √85 rounds up for x = 6; (x·c)/c rounds up for the other.
-        (Law::Shrinks, C::Optax | C::TfNorm | C::MindSpore | C::TfAverage) => Within(2),
+        (Law::Shrinks, C::Optax | C::OptaxJit | C::TfNorm | C::MindSpore | C::TfAverage) => Within(2),
         (Law::Shrinks, _) => Exactly,
         (Law::PowersOfTwo, _) if large => CLIPPED,
         (Law::PowersOfTwo, _) if eps => TINY,
         (Law::PowersOfTwo, _) => Exactly,
-        (Law::MonotoneInThreshold, C::Optax | C::TfGlobal | C::TfNorm | C::MindSpore | C::TfAverage) => {
+        (Law::MonotoneInThreshold, C::Optax | C::OptaxJit | C::TfGlobal | C::KerasGlobal | C::TfNorm | C::MindSpore) => {
+            Within(2)
+        }
+        (Law::MonotoneInThreshold, C::TfAverage | C::TfAverageGraph) => {
             Within(2)
         }
         (Law::MonotoneInThreshold, _) => Exactly,
         // The mean of a part may be above the mean of the whole.
-        (Law::Refinement, C::TfAverage) => NoQuestion,
-        (Law::Refinement, C::Optax | C::TfGlobal | C::TfNorm | C::MindSpore) => Within(2),
+        (Law::Refinement, C::TfAverage | C::TfAverageGraph) => NoQuestion,
+        (Law::Refinement, C::Optax | C::OptaxJit | C::TfGlobal | C::KerasGlobal | C::TfNorm | C::MindSpore) => Within(2),
         (Law::Refinement, _) => Exactly,
     }
 }
@@ -163,5 +168,5 @@ fn counterexamples() {
             }
         }
     }
-    assert_eq!(count, 5 * 3 + 4);
+    assert_eq!(count, 5 * 3 + 6);
 }

@@ -87,7 +87,7 @@ fn clip_obeys_its_laws() {
     for convention in cwgnc::clip::Convention::ALL {
         for partition in ["global", "component", "row"] {
             for c in [0.02, 1.0, 3.0, 50.0] {
-                let mean = if convention == cwgnc::clip::Convention::TfAverage {
+                let mean = if convention.measures_mean() {
                     ",norm=mean"
                 } else {
                     ""

@@ -23,7 +23,7 @@ use super::format::Format;
 use super::interval::Interval;
 use super::tensor::{Data, Tensor};
 use super::tolerance;
-use crate::clip::{Action, Clipped, Confine, Edge, Rule, Statistic};
+use crate::clip::{Action, Clipped, Confine, Edge, Extent, Rule, Statistic};
 use kernel::Kernel;
 use machine::Machine;
 use rayon::prelude::*;
@@ -75,8 +75,8 @@ pub struct Expected {
 pub struct Function {
     machine: Machine,
     output: Format,
-    /// Whether the tensor has one element.
-    single: bool,
+    /// How much of a tensor the elements are.
+    extent: Extent,
     rounding: Rounding,
     exact: Vec<Kernel>,
     allowed: Vec<Kernel>,
@@ -301,7 +301,7 @@ impl Expected {
         Function {
             machine,
             output,
-            single: member.alone(),
+            extent: member.extent(),
             rounding: self.declared.rounding,
             exact,
             allowed,
@@ -348,7 +348,7 @@ impl Function {
     fn hull(&self, kernels: &[Kernel], x: f64, v: f64) -> Interval {
         let results = kernels
             .iter()
-            .map(|k| self.output.round(k.apply(self.machine, x, v, self.single)));
+            .map(|k| self.output.round(k.apply(self.machine, x, v, self.extent)));
         let hull = results.map(Interval::point).reduce(Interval::with);
         hull.unwrap_or(Interval::point(x))
     }

@@ -70,7 +70,7 @@ impl Plan {
             Self::Rule {
                 rule: Rule::Norm { convention, .. },
                 ..
-            } if !matches!(convention, Convention::Exact | Convention::TfAverage) => scale,
+            } if *convention != Convention::Exact && !convention.measures_mean() => scale,
             Self::Rule {
                 rule: Rule::Agc { .. } | Rule::TrustRatio { .. },
                 ..
@@ -86,7 +86,8 @@ impl Plan {
             self,
             Self::Rule {
                 rule: Rule::Norm {
-                    convention: Convention::Optax | Convention::OptaxRms,
+                    convention:
+                        Convention::Optax | Convention::OptaxJit | Convention::OptaxRms | Convention::OptaxRmsJit,
                     ..
                 },
                 ..
