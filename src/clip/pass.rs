@@ -304,7 +304,10 @@ fn write<T: Real>(
             written.push(piece);
         }
     }
-    let extents: Vec<Extent> = written.iter().map(|piece| Extent::of(piece.grad.shape())).collect();
+    let extents: Vec<Extent> = written
+        .iter()
+        .map(|piece| Extent::of(piece.grad.shape()))
+        .collect();
     let results = pieces::rewrite(&mut written, p, |index, at, x| match acts[index] {
         Act::Scale(scaling) => {
             scaling.apply(x, extents[index]);

@@ -59,7 +59,9 @@ impl<T: Real> Scaling<T> {
             Self::Keep => 1.0,
             Self::Times(k) => k.widen(),
             Self::Over(d) | Self::Reciprocal(d) => 1.0 / d.widen(),
-            Self::ReciprocalTimes(d, k) | Self::OverTimes(d, k) | Self::TimesOver(k, d) => k.widen() / d.widen(),
+            Self::ReciprocalTimes(d, k) | Self::OverTimes(d, k) | Self::TimesOver(k, d) => {
+                k.widen() / d.widen()
+            }
             Self::TimesTimes(a, b) | Self::TimesProduct(a, b) => a.widen() * b.widen(),
         }
     }

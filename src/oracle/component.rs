@@ -84,6 +84,22 @@ impl Member {
     }
 }
 
+impl Component {
+    /// Whether it has the same elements in the same order and treats them alike; the id may differ.
+    pub(super) fn cuts_like(&self, other: &Self) -> bool {
+        // An axis of length 1 is none, but for a tensor that has no other.
+        let cut = |member: &Member| -> Member {
+            let mut cut = member.clone();
+            cut.axes.retain(|&(length, _)| length != 1);
+            cut
+        };
+        let alike = |a: &Member, b: &Member| a.extent() == b.extent() && cut(a) == cut(b);
+        self.threshold == other.threshold
+            && self.members.len() == other.members.len()
+            && self.members.iter().zip(&other.members).all(|(a, b)| alike(a, b))
+    }
+}
+
 /// How a selection treats a tensor.
 struct Treatment<'a> {
     /// The name that decides about the component: that of the original for a tie.

@@ -71,16 +71,18 @@ fn holds(law: Law, convention: Convention) -> Holds {
         (Law::PowersOfTwo, _) if large => CLIPPED,
         (Law::PowersOfTwo, _) if eps => TINY,
         (Law::PowersOfTwo, _) => Exactly,
-        (Law::MonotoneInThreshold, C::Optax | C::OptaxJit | C::TfGlobal | C::KerasGlobal | C::TfNorm | C::MindSpore) => {
-            Within(2)
-        }
-        (Law::MonotoneInThreshold, C::TfAverage | C::TfAverageGraph) => {
-            Within(2)
-        }
+        (
+            Law::MonotoneInThreshold,
+            C::Optax | C::OptaxJit | C::TfGlobal | C::KerasGlobal | C::TfNorm | C::MindSpore,
+        ) => Within(2),
+        (Law::MonotoneInThreshold, C::TfAverage | C::TfAverageGraph) => Within(2),
         (Law::MonotoneInThreshold, _) => Exactly,
         // The mean of a part may be above the mean of the whole.
         (Law::Refinement, C::TfAverage | C::TfAverageGraph) => NoQuestion,
-        (Law::Refinement, C::Optax | C::OptaxJit | C::TfGlobal | C::KerasGlobal | C::TfNorm | C::MindSpore) => Within(2),
+        (
+            Law::Refinement,
+            C::Optax | C::OptaxJit | C::TfGlobal | C::KerasGlobal | C::TfNorm | C::MindSpore,
+        ) => Within(2),
         (Law::Refinement, _) => Exactly,
     }
 }

@@ -113,7 +113,9 @@ pub(super) fn clips(convention: Convention, m: Machine, n: f64, c: f64, elements
     let scale = kernel(convention, m, n, c, elements).scale();
     let below = match convention {
         Convention::Exact | Convention::TfAverage | Convention::TfAverageGraph => n <= c,
-        Convention::Optax | Convention::OptaxJit | Convention::JaxExample | Convention::MindSpore => n < m.constant(c),
+        Convention::Optax | Convention::OptaxJit | Convention::JaxExample | Convention::MindSpore => {
+            n < m.constant(c)
+        }
         Convention::DeepSpeed { loss_scale } => scale * loss_scale >= 1.0,
         Convention::Torch | Convention::TorchBranch | Convention::Mxnet | Convention::Burn => scale >= 1.0,
         _ => n <= m.constant(c),
