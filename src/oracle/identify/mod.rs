@@ -120,7 +120,7 @@ struct Trials<'a> {
     alike: tie::Alike,
 }
 
-impl<'a> Trials<'a> {
+impl Trials<'_> {
     /// The components of a partition under a statistic, as an index.
     fn measured(&mut self, suspect: &Case) -> Option<usize> {
         let policy = &suspect.policy;
