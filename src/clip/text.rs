@@ -12,7 +12,7 @@
 //! | rule | number | variants, first the usual one | options with their usual values |
 //! |---|---|---|---|
 //! | `none` | | | |
-//! | a partition | `c` | every [`Convention`] | |
+//! | a partition | `c` | every [`Convention`](super::Convention) | |
 //! | `value` | `c` | `torch`, `tf`, `paper` | |
 //! | `soft` | `c` | `rational`, `tanh`, `mu-law` | |
 //! | `soft-norm` | `c` | | |

@@ -243,7 +243,7 @@ fn rule(policy: &ClipPolicy) -> String {
     }
 }
 
-/// A list of words, cut after [`WORDS`].
+/// A list of words, cut short.
 fn shortened(list: &str) -> String {
     let words: Vec<&str> = list.split(' ').collect();
     match words.len().checked_sub(WORDS) {
