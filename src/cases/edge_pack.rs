@@ -107,7 +107,7 @@ const INPUTS: [Input; 15] = [
 pub(super) fn fill(list: &mut List) {
     for (class, note, threshold, format, x) in INPUTS {
         for convention in Convention::ALL {
-            let average = if convention == Convention::TfAverage {
+            let average = if convention.measures_mean() {
                 ",norm=mean"
             } else {
                 ""

@@ -67,7 +67,7 @@ pub fn policy() -> impl Strategy<Value = ClipPolicy> {
     use crate::clip::{Convention, Threshold};
     let conventions: Vec<Convention> = Convention::ALL
         .into_iter()
-        .filter(|convention| *convention != Convention::TfAverage)
+        .filter(|convention| !convention.measures_mean())
         .collect();
     let partitions = vec![
         Partition::Parameter,

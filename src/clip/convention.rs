@@ -58,11 +58,22 @@ pub enum Convention {
     /// optax 0.2.8, `optax/transforms/_clipping.py`, `clip_by_global_norm`. It says `(t / g_norm) * max_norm`; XLA on a
     /// CPU turns the division by a broadcast scalar into a multiplication by its reciprocal (measured, jax 0.10.2).
     Optax,
+    /// `optax-jit`: `n < c ? x : (x/n)·c`, all in `T`.
+    ///
+    /// # Source
+    /// As `optax`, under `jax.jit`: there XLA keeps the division (measured, jax 0.10.2).
+    OptaxJit,
     /// `optax-rms`: `x·RN(1/max(1, n/c))`, all in `T`; a tensor of one element is divided.
     ///
     /// # Source
     /// optax 0.2.8, `clip_by_block_rms`, with the statistic `rms`; the division as in `optax`.
     OptaxRms,
+    /// `optax-rms-jit`: `d = max(1, n·RN(1/c))`; `x·RN(1/d)`, all in `T`; a tensor of one element is divided.
+    ///
+    /// # Source
+    /// As `optax-rms`, under `jax.jit`: the threshold is a constant of the program there, and XLA multiplies by its
+    /// reciprocal (measured, jax 0.10.2).
+    OptaxRmsJit,
     /// `optax-example`: `x · nan_to_num(min(c/n, 1), nan = 1)`, all in `T`.
     ///
     /// # Source
@@ -81,8 +92,15 @@ pub enum Convention {
     /// `tf-global`: `x · (c·min(1/n, 1/c))`, all in `T`; NaN for every element if `n` is not finite.
     ///
     /// # Source
-    /// TensorFlow 2.21, `python/ops/clip_ops.py`, `clip_by_global_norm`; Keras `global_clipnorm`.
+    /// TensorFlow 2.21, `python/ops/clip_ops.py`, `clip_by_global_norm`.
     TfGlobal,
+    /// `keras-global`: `x · (c·min(1/n, RN(1/c)))`, `1/c` in `f64` before it is rounded to `T`; NaN for every element if `n`
+    /// is not finite. `c <= 0` clips nothing.
+    ///
+    /// # Source
+    /// Keras 3.15 on TensorFlow, `src/optimizers/base_optimizer.py`, `global_clipnorm`: `1.0 / clip_norm` is a division
+    /// of Python numbers.
+    KerasGlobal,
     /// `tf-norm`: `(x·c) / max(n, c)`, all in `T`.
     ///
     /// # Source
@@ -94,6 +112,12 @@ pub enum Convention {
     /// # Source
     /// TensorFlow 2.21, `python/ops/clip_ops.py`, `clip_by_average_norm`.
     TfAverage,
+    /// `tf-average-graph`: `x · RN(c·min(N·(1/n), 1/c))`, all in `T`, with `n` and `N` as in `tf-average`; a tensor
+    /// without axes as there.
+    ///
+    /// # Source
+    /// As `tf-average`, inside `tf.function`: Grappler multiplies the two scalars first (measured, TensorFlow 2.21).
+    TfAverageGraph,
     /// `tf-privacy`: `x · min(1, c/max(n, 1e-8))`, all in `T`.
     ///
     /// # Source
@@ -124,7 +148,7 @@ pub enum Convention {
 
 impl Convention {
     /// Every convention; DeepSpeed's without a loss scale.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Exact,
         Self::Torch,
         Self::TorchBranch,
@@ -132,19 +156,28 @@ impl Convention {
         Self::Mxnet,
         Self::Burn,
         Self::Optax,
+        Self::OptaxJit,
         Self::OptaxRms,
+        Self::OptaxRmsJit,
         Self::OptaxExample,
         Self::JaxExample,
         Self::JaxPrivacy,
         Self::TfGlobal,
+        Self::KerasGlobal,
         Self::TfNorm,
         Self::TfAverage,
+        Self::TfAverageGraph,
         Self::TfPrivacy,
         Self::PaddleGlobal,
         Self::PaddleNorm,
         Self::MindSpore,
         Self::DivMax,
     ];
+
+    /// Whether the statistic is [`Statistic::Mean`](super::Statistic::Mean), whatever the policy says.
+    pub fn measures_mean(self) -> bool {
+        matches!(self, Self::TfAverage | Self::TfAverageGraph)
+    }
 
     /// The name in policies, without DeepSpeed's loss scale.
     pub fn name(self) -> &'static str {
@@ -156,13 +189,17 @@ impl Convention {
             Self::Mxnet => "mxnet",
             Self::Burn => "burn",
             Self::Optax => "optax",
+            Self::OptaxJit => "optax-jit",
             Self::OptaxRms => "optax-rms",
+            Self::OptaxRmsJit => "optax-rms-jit",
             Self::OptaxExample => "optax-example",
             Self::JaxExample => "jax-example",
             Self::JaxPrivacy => "jax-privacy",
             Self::TfGlobal => "tf-global",
+            Self::KerasGlobal => "keras-global",
             Self::TfNorm => "tf-norm",
             Self::TfAverage => "tf-average",
+            Self::TfAverageGraph => "tf-average-graph",
             Self::TfPrivacy => "tf-privacy",
             Self::PaddleGlobal => "paddle-global",
             Self::PaddleNorm => "paddle-norm",

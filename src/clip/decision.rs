@@ -94,8 +94,7 @@ impl<T: Real> Decision<T> {
         let n = m.statistic;
         match *rule {
             Rule::Norm { convention, .. } => {
-                let tf_average = convention == super::Convention::TfAverage;
-                let n = if tf_average { m.two } else { n };
+                let n = if convention.measures_mean() { m.two } else { n };
                 let clipped = m.verdict(n, |n| convention.exceeds::<T>(n, c, m.elements));
                 Self::scale(convention.scaling(n, c, m.elements), Some(c), clipped)
             }

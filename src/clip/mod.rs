@@ -57,7 +57,7 @@ pub use partition::Partition;
 pub use policy::ClipPolicy;
 pub use report::{Action, ClipReport, Clipped, ComponentReport, ParameterReport};
 pub use rule::{Adaptive, Curve, Floor, Rule, SpikeTarget, ValueForm};
-pub use scaling::Scaling;
+pub use scaling::{Extent, Scaling};
 pub use selection::{Pattern, Role, Selection};
 pub use state::{ClipState, Memory, StateError};
 pub use statistic::Statistic;

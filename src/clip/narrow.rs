@@ -16,7 +16,7 @@ use super::pass::Handling;
 use super::plan::Component;
 use super::policy::ClipPolicy;
 use super::rule::{Adaptive, Rule};
-use super::scaling::Scaling;
+use super::scaling::{Extent, Scaling};
 use super::state::Memory;
 use super::threshold::Threshold;
 use crate::real::Real;
@@ -33,9 +33,10 @@ pub(super) fn decide(
     match (handling, &policy.rule) {
         (Handling::Adaptive(rule, memory, step), _) => adaptive(element, rule, memory, m, step),
         (Handling::Plain, Rule::Norm { convention, .. }) => {
-            let n = match convention {
-                Convention::TfAverage => m.two,
-                _ => m.statistic,
+            let n = if convention.measures_mean() {
+                m.two
+            } else {
+                m.statistic
             };
             by_norm(element, *convention, n, c.unwrap_or(f64::NAN), m)
         }
@@ -143,7 +144,7 @@ pub(super) fn scaling(
     let scaling = match convention {
         Convention::Exact if n64 <= c64 => Scaling::Keep,
         Convention::Exact => Scaling::Times(of(c64 / n64)),
-        Convention::Torch => one_at_most(op(op(1.0 / op(n + scalar(1e-6))) * bare)),
+        Convention::Torch => one_at_most(op(op(1.0 / op(n + of(1e-6))) * bare)),
         Convention::TorchBranch => match c64 / (n + 1e-6) {
             k if k < 1.0 => Scaling::Times(scalar(k)),
             _ => Scaling::Keep,
@@ -160,9 +161,11 @@ pub(super) fn scaling(
         Convention::Mxnet => one_at_most(op(bare / op(n + scalar(1e-8)))),
         // burn keeps thresholds in f32.
         Convention::Burn => one_at_most(op(op(1.0 / op(n + element.min_normal())) * bare)),
-        Convention::Optax | Convention::JaxExample if n < c => Scaling::Keep,
+        Convention::Optax | Convention::OptaxJit | Convention::JaxExample if n < c => Scaling::Keep,
         Convention::Optax => Scaling::ReciprocalTimes(n, c),
+        Convention::OptaxJit => Scaling::OverTimes(n, c),
         Convention::OptaxRms => Scaling::Reciprocal(greatest(1.0, op(n / c))),
+        Convention::OptaxRmsJit => Scaling::Reciprocal(greatest(1.0, op(n * op(1.0 / c)))),
         Convention::OptaxExample => match least(op(c / n), 1.0) {
             k if k.is_nan() => Scaling::Times(1.0),
             k => Scaling::Times(k.max(-element.max())),
@@ -172,15 +175,17 @@ pub(super) fn scaling(
             k if k.is_nan() => Scaling::Times(0.0),
             k => Scaling::Times(k),
         },
-        Convention::TfGlobal if !n.is_finite() => Scaling::Times(f64::NAN),
+        Convention::KerasGlobal if c64 <= 0.0 || c64.is_nan() => Scaling::Keep,
+        Convention::TfGlobal | Convention::KerasGlobal if !n.is_finite() => Scaling::Times(f64::NAN),
         Convention::TfGlobal => Scaling::Times(op(c * least(op(1.0 / n), op(1.0 / c)))),
+        Convention::KerasGlobal => Scaling::Times(op(c * least(op(1.0 / n), of(1.0 / c64)))),
         Convention::TfNorm => {
             let c = greatest(c, 0.0);
             Scaling::TimesOver(c, greatest(n, c))
         }
-        Convention::TfAverage => {
+        Convention::TfAverage | Convention::TfAverageGraph => {
             let inverse = op(of(elements as f64) * of(1.0 / n64));
-            Scaling::TimesTimes(c, least(inverse, op(1.0 / c)))
+            Scaling::averaged(convention, c, least(inverse, op(1.0 / c)))
         }
         Convention::TfPrivacy => one_at_most(op(c / greatest(n, of(1e-8)))),
         Convention::PaddleGlobal => Scaling::Times(op(c / greatest(n, c))),
@@ -201,10 +206,12 @@ fn exceeds(element: Element, convention: Convention, n: f64, c: f64, elements: u
     let factor = || scaling(element, convention, n, c, elements).factor();
     let below = match convention {
         Convention::Exact => n <= c,
-        Convention::TfAverage => n / elements as f64 <= c,
+        Convention::TfAverage | Convention::TfAverageGraph => n / elements as f64 <= c,
         // Comparisons that NaN does not pass: such a component is not clipped.
         Convention::MindSpore | Convention::OptaxExample if n.is_nan() => true,
-        Convention::Optax | Convention::JaxExample | Convention::MindSpore => kept < limit,
+        Convention::Optax | Convention::OptaxJit | Convention::JaxExample | Convention::MindSpore => {
+            kept < limit
+        }
         Convention::DeepSpeed { loss_scale } => factor() * loss_scale >= 1.0,
         Convention::Torch | Convention::TorchBranch | Convention::Mxnet | Convention::Burn => factor() >= 1.0,
         _ => kept <= limit,
@@ -212,7 +219,7 @@ fn exceeds(element: Element, convention: Convention, n: f64, c: f64, elements: u
     !below
 }
 
-/// Rewrites a block of a tensor with so many elements and counts the elements that an element-wise rule changed.
+/// Rewrites a block of a tensor of this extent and counts the elements that an element-wise rule changed.
 ///
 /// # Panics
 /// If the rule reads second moments and there are none.
@@ -220,9 +227,11 @@ pub(super) fn apply<C: Real>(
     element: Element,
     act: Act<C>,
     x: &mut [C],
-    elements: usize,
+    tensor: Extent,
     moments: Option<&[C]>,
 ) -> usize {
+    // XLA on a CPU leaves divisions in BF16 as they are (measured, jax 0.10.2).
+    let divides = tensor != Extent::Many || element == Element::Bf16;
     let op = |x: C| C::of(element.round(f64::from(x.widen() as f32)));
     let mut each = |f: &dyn Fn(C) -> C| x.iter_mut().for_each(|x| *x = f(*x));
     match act {
@@ -230,18 +239,23 @@ pub(super) fn apply<C: Real>(
         Act::Zero => x.fill(C::zero()),
         Act::Each(rule) => return by_element(element, rule, x, moments),
         Act::Scale(Scaling::Times(k)) => x.iter_mut().for_each(|x| *x = op(*x * k)),
-        Act::Scale(Scaling::Reciprocal(d)) if elements != 1 => {
+        Act::Scale(Scaling::Reciprocal(d)) if !divides => {
             let r = op(C::one() / d);
             each(&|x| op(x * r));
         }
         Act::Scale(Scaling::Over(d) | Scaling::Reciprocal(d)) => each(&|x| op(x / d)),
-        Act::Scale(Scaling::ReciprocalTimes(d, c)) if elements == 1 => each(&|x| op(op(x / d) * c)),
+        Act::Scale(Scaling::ReciprocalTimes(d, c)) if divides => each(&|x| op(op(x / d) * c)),
+        Act::Scale(Scaling::OverTimes(d, c)) => each(&|x| op(op(x / d) * c)),
         Act::Scale(Scaling::ReciprocalTimes(d, c)) => {
             let r = op(C::one() / d);
             each(&|x| op(op(x * r) * c));
         }
         Act::Scale(Scaling::TimesOver(c, d)) => each(&|x| op(op(x * c) / d)),
-        Act::Scale(Scaling::TimesTimes(c, k)) => each(&|x| op(op(x * c) * k)),
+        Act::Scale(Scaling::TimesProduct(c, k)) if tensor != Extent::Scalar => {
+            let ck = op(c * k);
+            each(&|x| op(x * ck));
+        }
+        Act::Scale(Scaling::TimesTimes(c, k) | Scaling::TimesProduct(c, k)) => each(&|x| op(op(x * c) * k)),
     }
     0
 }

@@ -11,6 +11,7 @@ use super::plan::{Component, Plan};
 use super::policy::ClipPolicy;
 use super::report::{Action, ClipReport, Clipped};
 use super::rule::{Adaptive, Rule};
+use super::scaling::Extent;
 use super::state::{ClipState, Memory};
 use super::tally::{Index, Outcome, Writing, combine};
 use crate::real::Real;
@@ -240,10 +241,13 @@ fn write<T: Real>(
             written.push(piece);
         }
     }
-    let sizes: Vec<usize> = written.iter().map(|piece| piece.grad.len()).collect();
+    let extents: Vec<Extent> = written
+        .iter()
+        .map(|piece| Extent::of(piece.grad.shape()))
+        .collect();
     let results = pieces::rewrite(&mut written, p, |index, at, x| match acts[index] {
         Act::Scale(scaling) => {
-            scaling.apply(x, sizes[index]);
+            scaling.apply(x, extents[index]);
             0
         }
         Act::Each(rule) => {

@@ -264,10 +264,7 @@ impl Rule {
     /// The statistic of the rule's text form without `norm=`.
     pub(super) fn usual_statistic(&self) -> Statistic {
         match self {
-            Self::Norm {
-                convention: Convention::TfAverage,
-                ..
-            } => Statistic::Mean,
+            Self::Norm { convention, .. } if convention.measures_mean() => Statistic::Mean,
             Self::Value { .. } | Self::Adaptive(Adaptive::StableSpam { .. }) => Statistic::MAX,
             _ => Statistic::L2,
         }

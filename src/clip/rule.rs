@@ -251,7 +251,7 @@ impl Rule {
     /// Whether norms are kept in the gradients' type; all others are `f64`.
     pub(super) fn keeps_norms_in_type(&self) -> bool {
         match self {
-            Self::Norm { convention, .. } => !matches!(convention, Convention::Exact | Convention::TfAverage),
+            Self::Norm { convention, .. } => *convention != Convention::Exact && !convention.measures_mean(),
             rule => matches!(rule, Self::Agc { .. }),
         }
     }

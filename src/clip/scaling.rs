@@ -7,6 +7,28 @@ use super::convention::Convention;
 use super::error::ClipError;
 use crate::real::Real;
 
+/// How much of a tensor there is, as far as the kernels of frameworks ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// No axis, and so one element.
+    Scalar,
+    /// One element, with axes.
+    One,
+    /// Any other number of elements.
+    Many,
+}
+
+impl Extent {
+    /// That of a tensor of this shape.
+    pub fn of(shape: &[usize]) -> Self {
+        match shape.iter().product() {
+            _ if shape.is_empty() => Self::Scalar,
+            1 => Self::One,
+            _ => Self::Many,
+        }
+    }
+}
+
 /// What is done to each element `x` of a component.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scaling<T> {
@@ -20,10 +42,14 @@ pub enum Scaling<T> {
     Reciprocal(T),
     /// `(x·RN(1/d))·c`; `(x/d)·c` in a tensor of one element.
     ReciprocalTimes(T, T),
+    /// `(x/d)·c`.
+    OverTimes(T, T),
     /// `(x·c)/d`.
     TimesOver(T, T),
     /// `(x·c)·m`.
     TimesTimes(T, T),
+    /// `x·RN(c·m)`; `(x·c)·m` in a tensor without axes.
+    TimesProduct(T, T),
 }
 
 impl<T: Real> Scaling<T> {
@@ -33,20 +59,25 @@ impl<T: Real> Scaling<T> {
             Self::Keep => 1.0,
             Self::Times(k) => k.widen(),
             Self::Over(d) | Self::Reciprocal(d) => 1.0 / d.widen(),
-            Self::ReciprocalTimes(d, k) | Self::TimesOver(k, d) => k.widen() / d.widen(),
-            Self::TimesTimes(a, b) => a.widen() * b.widen(),
+            Self::ReciprocalTimes(d, k) | Self::OverTimes(d, k) | Self::TimesOver(k, d) => {
+                k.widen() / d.widen()
+            }
+            Self::TimesTimes(a, b) | Self::TimesProduct(a, b) => a.widen() * b.widen(),
         }
     }
 
-    /// Writes a block of a tensor with so many elements.
-    pub fn apply(self, x: &mut [T], elements: usize) {
+    /// Writes a block of a tensor of this extent.
+    pub fn apply(self, x: &mut [T], tensor: Extent) {
         match self {
-            Self::Reciprocal(d) if elements == 1 => Self::Over(d).apply(x, elements),
-            Self::ReciprocalTimes(d, c) if elements == 1 => x.iter_mut().for_each(|x| *x = (*x / d) * c),
+            Self::Reciprocal(d) if tensor != Extent::Many => Self::Over(d).apply(x, tensor),
+            Self::ReciprocalTimes(d, c) if tensor != Extent::Many => Self::OverTimes(d, c).apply(x, tensor),
+            Self::TimesProduct(c, m) if tensor == Extent::Scalar => Self::TimesTimes(c, m).apply(x, tensor),
             Self::Keep => {}
             Self::Times(k) => x.iter_mut().for_each(|x| *x *= k),
             Self::Over(d) => x.iter_mut().for_each(|x| *x /= d),
-            Self::Reciprocal(d) => Self::Times(T::one() / d).apply(x, elements),
+            Self::Reciprocal(d) => Self::Times(T::one() / d).apply(x, tensor),
+            Self::OverTimes(d, c) => x.iter_mut().for_each(|x| *x = (*x / d) * c),
+            Self::TimesProduct(c, m) => Self::Times(c * m).apply(x, tensor),
             Self::ReciprocalTimes(d, c) => {
                 let r = T::one() / d;
                 for x in x {
@@ -55,6 +86,14 @@ impl<T: Real> Scaling<T> {
             }
             Self::TimesOver(c, d) => x.iter_mut().for_each(|x| *x = (*x * c) / d),
             Self::TimesTimes(c, m) => x.iter_mut().for_each(|x| *x = (*x * c) * m),
+        }
+    }
+
+    /// `tf-average` one operation after the other, `tf-average-graph` with the two numbers multiplied first.
+    pub(super) fn averaged(convention: Convention, c: T, m: T) -> Self {
+        match convention {
+            Convention::TfAverageGraph => Self::TimesProduct(c, m),
+            _ => Self::TimesTimes(c, m),
         }
     }
 
@@ -83,7 +122,7 @@ impl Convention {
     }
 
     /// What this convention does to a component with statistic `n` in `f64`, at threshold `c`. `elements` is `N` of
-    /// `tf-average`, whose `n` is the 2-norm.
+    /// `tf-average` and `tf-average-graph`, whose `n` is the 2-norm.
     pub fn scaling<T: Real>(self, n: f64, c: f64, elements: usize) -> Scaling<T> {
         let (n64, c64) = (n, c);
         let (n, c, one) = (T::of(n), T::of(c), T::one());
@@ -110,28 +149,32 @@ impl Convention {
                 let c = T::of(f64::from(c64 as f32));
                 Scaling::Times(least(one / (n + T::min_positive_value()) * c, one))
             }
-            Self::Optax | Self::JaxExample if n < c => Scaling::Keep,
+            Self::Optax | Self::OptaxJit | Self::JaxExample if n < c => Scaling::Keep,
             Self::Optax => Scaling::ReciprocalTimes(n, c),
+            Self::OptaxJit => Scaling::OverTimes(n, c),
             Self::OptaxExample => match least(c / n, one) {
                 k if k.is_nan() => Scaling::Times(one),
                 k => Scaling::Times(k.max(T::min_value())),
             },
             Self::OptaxRms => Scaling::Reciprocal(greatest(one, n / c)),
+            Self::OptaxRmsJit => Scaling::Reciprocal(greatest(one, n * (one / c))),
             Self::JaxExample => Scaling::Times(c / n),
             Self::JaxPrivacy => match least(one, c / n) {
                 k if k.is_nan() => Scaling::Times(T::zero()),
                 k => Scaling::Times(k),
             },
+            Self::KerasGlobal if c64 <= 0.0 || c64.is_nan() => Scaling::Keep,
             // TensorFlow adds n - n: nothing, or NaN.
-            Self::TfGlobal if !n.is_finite() => Scaling::Times(T::nan()),
+            Self::TfGlobal | Self::KerasGlobal if !n.is_finite() => Scaling::Times(T::nan()),
             Self::TfGlobal => Scaling::Times(c * least(one / n, one / c)),
+            Self::KerasGlobal => Scaling::Times(c * least(one / n, T::of(1.0 / c64))),
             Self::TfNorm => {
                 let c = greatest(c, T::zero());
                 Scaling::TimesOver(c, greatest(n, c))
             }
-            Self::TfAverage => {
+            Self::TfAverage | Self::TfAverageGraph => {
                 let count = T::of(elements as f64);
-                Scaling::TimesTimes(c, least(T::of(1.0 / n64) * count, one / c))
+                Scaling::averaged(self, c, least(T::of(1.0 / n64) * count, one / c))
             }
             Self::TfPrivacy => Scaling::Times(least(one, c / greatest(n, T::of(1e-8)))),
             Self::PaddleGlobal => Scaling::Times(c / greatest(n, c)),
@@ -153,7 +196,7 @@ impl Convention {
         let (in_t, limit) = (T::of(n), T::of(c));
         let below = match self {
             Self::Exact => n <= c,
-            Self::Optax | Self::JaxExample => in_t < limit,
+            Self::Optax | Self::OptaxJit | Self::JaxExample => in_t < limit,
             // Comparisons that NaN does not pass: such a component is not clipped.
             Self::MindSpore => in_t < limit || in_t.is_nan(),
             Self::OptaxExample => in_t <= limit || in_t.is_nan(),
@@ -165,7 +208,7 @@ impl Convention {
                 };
                 self.scaling::<T>(n, c, elements).factor() * s >= 1.0
             }
-            Self::TfAverage => n / elements as f64 <= c,
+            Self::TfAverage | Self::TfAverageGraph => n / elements as f64 <= c,
             _ => in_t <= limit,
         };
         !below

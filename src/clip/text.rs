@@ -12,7 +12,7 @@
 //! | rule | number | variants, first the usual one | options with their usual values |
 //! |---|---|---|---|
 //! | `none` | | | |
-//! | a partition | `c` | every [`Convention`] | |
+//! | a partition | `c` | every [`Convention`](super::Convention) | |
 //! | `value` | `c` | `torch`, `tf`, `paper` | |
 //! | `soft` | `c` | `rational`, `tanh`, `mu-law` | |
 //! | `soft-norm` | `c` | | |
@@ -31,7 +31,6 @@
 //! [`Selection`]; every rule whose name is not a partition takes `by=` (a [`Partition`]). Thresholds are finite and at
 //! least 0, unless the policy says `unchecked`.
 
-use super::convention::Convention;
 use super::error::{PolicyError, nearest};
 use super::partition::Partition;
 use super::policy::ClipPolicy;
@@ -253,15 +252,11 @@ impl ClipPolicy {
             let text = format!("`group` gives a threshold, and `{}` has none", self.rule.name());
             return Err(PolicyError::Conflict(text));
         }
-        let average = matches!(
-            self.rule,
-            Rule::Norm {
-                convention: Convention::TfAverage,
-                ..
-            }
-        );
-        if average && self.statistic != Statistic::Mean {
-            let text = "convention `tf-average` is about `norm=mean`".to_owned();
+        if let Rule::Norm { convention, .. } = self.rule
+            && convention.measures_mean()
+            && self.statistic != Statistic::Mean
+        {
+            let text = format!("convention `{}` is about `norm=mean`", convention.name());
             return Err(PolicyError::Conflict(text));
         }
         Ok(())

@@ -5,7 +5,7 @@
 
 use super::OracleError;
 use super::tensor::{Data, Tensor};
-use crate::clip::{ClipPolicy, Partition, Role};
+use crate::clip::{ClipPolicy, Extent, Partition, Role};
 
 /// Elements that share one norm.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,9 +44,10 @@ impl Member {
         self.len() == 0
     }
 
-    /// Whether it is the only element of its tensor, or of its unit.
-    pub(super) fn alone(&self) -> bool {
-        self.len() == 1
+    /// How much of a tensor, or of a unit, it is.
+    pub(super) fn extent(&self) -> Extent {
+        let lengths: Vec<usize> = self.axes.iter().map(|&(length, _)| length).collect();
+        Extent::of(&lengths)
     }
 
     /// Where the `k`th element lies in its tensor.
@@ -80,6 +81,22 @@ impl Member {
             [(length, 1)] => Some(self.first..self.first + length),
             _ => None,
         }
+    }
+}
+
+impl Component {
+    /// Whether it has the same elements in the same order and treats them alike; the id may differ.
+    pub(super) fn cuts_like(&self, other: &Self) -> bool {
+        // An axis of length 1 is none, but for a tensor that has no other.
+        let cut = |member: &Member| -> Member {
+            let mut cut = member.clone();
+            cut.axes.retain(|&(length, _)| length != 1);
+            cut
+        };
+        let alike = |a: &Member, b: &Member| a.extent() == b.extent() && cut(a) == cut(b);
+        self.threshold == other.threshold
+            && self.members.len() == other.members.len()
+            && self.members.iter().zip(&other.members).all(|(a, b)| alike(a, b))
     }
 }
 
@@ -192,7 +209,12 @@ fn parts(
         Some((pattern, _)) => format!("{base}({pattern})"),
         None => base.to_owned(),
     };
-    let whole = |base: &str| Ok(vec![(id(base), 0, vec![(tensor.data.len(), 1)])]);
+    let axes = if tensor.shape.is_empty() {
+        Vec::new()
+    } else {
+        vec![(tensor.data.len(), 1)]
+    };
+    let whole = |base: &str| Ok(vec![(id(base), 0, axes.clone())]);
     let module = name.rfind('.').map_or(name, |dot| &name[..dot]);
     let rank = tensor.shape.len();
     let summed: Vec<usize> = match partition {

@@ -1,7 +1,7 @@
 //! Judging a candidate's answer to a case: norms and scales first, elements second, the reason last.
 
 use super::case::{Candidate, Case, OracleError};
-use super::declared::Reduction;
+use super::declared::{Declared, Reduction};
 use super::expect::{Expectation, Expected, Function, expect, find};
 use super::format::{Format, same};
 use super::identify;
@@ -183,7 +183,11 @@ fn component(
     let mut tally = Tally::default();
     let mut sufficient = None;
     for (i, &reduction) in rungs.iter().enumerate() {
-        expected.declare(case, reduction);
+        let declared = Declared {
+            reduction,
+            ..case.declared
+        };
+        expected.declare(case, declared);
         if i > 0 && rungs.len() > 1 && expected.bound.is_vacuous() {
             break;
         }

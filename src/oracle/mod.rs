@@ -48,7 +48,7 @@ pub use declared::{Declared, Reduction, Rounding};
 pub use exact::{Norm, Total, norm};
 pub use expect::{Expectation, Expected, expect};
 pub use format::Format;
-pub use identify::{Fit, Identification, Ranked, identify};
+pub use identify::{Fit, Identification, Ranked, Tie, identify};
 pub use interval::Interval;
 pub use judge::judge;
 pub use kulisch::{Dyadic, Kulisch};

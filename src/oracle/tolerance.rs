@@ -231,9 +231,16 @@ pub fn roundings(rule: &Rule) -> u32 {
             | Convention::Mxnet
             | Convention::PaddleNorm
             | Convention::Optax
+            | Convention::OptaxJit
             | Convention::OptaxRms => 3,
             // A sum or a second factor, a reciprocal, a product, and x·k.
-            Convention::Torch | Convention::Burn | Convention::TfGlobal | Convention::TfAverage => 4,
+            Convention::Torch
+            | Convention::Burn
+            | Convention::OptaxRmsJit
+            | Convention::TfGlobal
+            | Convention::KerasGlobal
+            | Convention::TfAverage
+            | Convention::TfAverageGraph => 4,
             // /S, +ε, /c, ·S, the reciprocal, and x·k.
             Convention::DeepSpeed { .. } => 6,
         },

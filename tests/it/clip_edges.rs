@@ -27,7 +27,7 @@ enum Cell {
 use Cell::{Error, Flip, Nan, Near, Same, Zero};
 
 /// The columns: convention, and the partition that its source has.
-const COLUMNS: [(&str, &str); 10] = [
+const COLUMNS: [(&str, &str); 11] = [
     ("torch", "global"),
     ("optax", "global"),
     ("tf-global", "global"),
@@ -38,81 +38,82 @@ const COLUMNS: [(&str, &str); 10] = [
     ("burn", "component"),
     ("jax-privacy", "global"),
     ("exact", "global"),
+    ("keras-global", "global"),
 ];
 
 /// Name, gradient, threshold, one cell a column. A second, healthy gradient (3, 4) lies beside every non-finite one; what
 /// becomes of it has a row of its own (`beside`).
-type Row = (&'static str, &'static [f32], &'static str, [Cell; 10]);
+type Row = (&'static str, &'static [f32], &'static str, [Cell; 11]);
 
 const ROWS: [Row; 9] = [
     (
         "n = 0, c > 0",
         &[0.0, -0.0],
         "1",
-        [Same, Same, Same, Same, Same, Same, Same, Same, Same, Same],
+        [Same, Same, Same, Same, Same, Same, Same, Same, Same, Same, Same],
     ),
     (
         "n = 0, c = 0",
         &[0.0, -0.0],
         "0",
-        [Same, Nan, Nan, Nan, Error, Nan, Same, Same, Same, Same],
+        [Same, Nan, Nan, Nan, Error, Nan, Same, Same, Same, Same, Same],
     ),
     (
         "c = 0",
         &[3.0, 4.0],
         "0",
-        [Zero, Zero, Zero, Zero, Error, Zero, Zero, Zero, Zero, Zero],
+        [Zero, Zero, Zero, Zero, Error, Zero, Zero, Zero, Zero, Zero, Same],
     ),
     (
         "c < 0",
         &[3.0, 4.0],
         "-1",
-        [Flip, Flip, Same, Zero, Error, Flip, Flip, Flip, Error, Flip],
+        [Flip, Flip, Same, Zero, Error, Flip, Flip, Flip, Error, Flip, Same],
     ),
     (
         "c = inf",
         &[3.0, 4.0],
         "inf",
-        [Same, Same, Nan, Nan, Nan, Nan, Nan, Same, Same, Same],
+        [Same, Same, Nan, Nan, Nan, Nan, Nan, Same, Same, Same, Nan],
     ),
     (
         "c = inf, n = inf",
         &[f32::INFINITY, 1.0],
         "inf",
-        [Nan, Nan, Nan, Nan, Nan, Nan, Nan, Nan, Zero, Same],
+        [Nan, Nan, Nan, Nan, Nan, Nan, Nan, Nan, Zero, Same, Nan],
     ),
     (
         "one NaN",
         &[f32::NAN, 1.0],
         "5",
-        [Nan, Nan, Nan, Nan, Near, Nan, Nan, Nan, Zero, Nan],
+        [Nan, Nan, Nan, Nan, Near, Nan, Nan, Nan, Zero, Nan, Nan],
     ),
     (
         "one Inf",
         &[f32::INFINITY, -1.0],
         "5",
-        [Zero, Zero, Nan, Zero, Zero, Zero, Zero, Zero, Zero, Zero],
+        [Zero, Zero, Nan, Zero, Zero, Zero, Zero, Zero, Zero, Zero, Nan],
     ),
     (
         "n overflows f32",
         &[3e38, -3e38],
         "1",
-        [Zero, Zero, Nan, Zero, Zero, Zero, Zero, Zero, Zero, Near],
+        [Zero, Zero, Nan, Zero, Zero, Zero, Zero, Zero, Zero, Near, Nan],
     ),
 ];
 
 /// What becomes of (3, 4) beside a NaN and beside an infinity, at c = 5 of `component` and 50 of `global` partitions:
 /// the whole point of components. Poisoned, or as it was.
-const BESIDE: [(&str, f32, [Cell; 10]); 2] = [
+const BESIDE: [(&str, f32, [Cell; 11]); 2] = [
     (
         "beside a NaN",
         f32::NAN,
-        [Nan, Nan, Nan, Near, Near, Nan, Same, Same, Zero, Nan],
+        [Nan, Nan, Nan, Near, Near, Nan, Same, Same, Zero, Nan, Nan],
     ),
     (
         "beside an Inf",
         f32::INFINITY,
-        [Zero, Zero, Nan, Near, Zero, Zero, Same, Same, Zero, Zero],
+        [Zero, Zero, Nan, Near, Zero, Zero, Same, Same, Zero, Zero, Nan],
     ),
 ];
 
@@ -171,7 +172,15 @@ fn matrix_beside() {
 /// The conventions without a column, at n = 0 and c = 0: 0/0, or 0 over an ε, or no clipping at all.
 #[test]
 fn zero_by_zero() {
-    for convention in ["jax-example", "optax-rms", "tf-average", "div-max"] {
+    for convention in [
+        "jax-example",
+        "optax-jit",
+        "optax-rms",
+        "optax-rms-jit",
+        "tf-average",
+        "tf-average-graph",
+        "div-max",
+    ] {
         let y = clipped(&format!("global:0@{convention}"), &[vec![0.0_f32, -0.0]]);
         assert!(y[0].iter().all(|y| y.is_nan()), "{convention}: {y:?}");
     }

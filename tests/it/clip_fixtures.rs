@@ -4,7 +4,7 @@
 //! bits; the norm itself is judged apart, because the order of its sum is no part of a convention.
 
 use crate::scratch::fixture;
-use cwgnc::clip::{Convention, ParamGrad, Scaling, clip};
+use cwgnc::clip::{Convention, Extent, ParamGrad, Scaling, clip};
 use cwgnc::real::Real;
 use ndarray::ArrayViewMut1;
 use serde_json::Value;
@@ -45,8 +45,11 @@ fn differing<T: Real>(cases: &[&Value]) -> (Vec<String>, usize) {
         let norm: T = float(&case["norm"]);
         let (mut x, after) = (floats::<T>(case, "before"), floats::<T>(case, "after"));
         let scaling: Scaling<T> = convention.scaling(norm.widen(), c, x.len());
-        let elements = x.len();
-        scaling.apply(&mut x, elements);
+        let extent = match case["scalar"].as_bool() {
+            Some(true) => Extent::Scalar,
+            _ => Extent::of(&[x.len()]),
+        };
+        scaling.apply(&mut x, extent);
         if !x.iter().zip(&after).all(|(&x, &y)| same(x, y)) {
             differing.push(format!("{case}: {x:?}, not {after:?}"));
         }

@@ -121,15 +121,23 @@ fn holds(law: Law, convention: Convention) -> Holds {
     let large = matches!(convention, C::Torch | C::TorchBranch | C::DeepSpeed { .. });
     let small = matches!(convention, C::Mxnet | C::TfPrivacy);
     // Two operations on an element, each with its own rounding.
-    let twice = matches!(convention, C::Optax | C::TfNorm | C::MindSpore | C::TfAverage);
+    let twice = matches!(
+        convention,
+        C::Optax | C::OptaxJit | C::TfNorm | C::MindSpore | C::TfAverage
+    );
     match (law, convention) {
         (Law::IdentityBelow, _) if large => NotFor(&BAND),
         (Law::IdentityBelow, _) if small => NotFor(&SMALL_BAND),
-        (Law::IdentityBelow, C::TfGlobal | C::TfAverage) => NotFor(&RECIPROCAL),
+        (Law::IdentityBelow, C::TfGlobal | C::KerasGlobal | C::TfAverage | C::TfAverageGraph) => {
+            NotFor(&RECIPROCAL)
+        }
         (Law::IdentityBelow, C::TfNorm | C::MindSpore) => NotFor(&PRODUCT),
         (Law::IdentityBelow, _) => Exactly,
         // The mean of a part may be above the mean of the whole, and a ball of means is none of norms.
-        (Law::Idempotent | Law::Refinement | Law::Composition | Law::Nearest, C::TfAverage) => NoQuestion,
+        (
+            Law::Idempotent | Law::Refinement | Law::Composition | Law::Nearest,
+            C::TfAverage | C::TfAverageGraph,
+        ) => NoQuestion,
         (Law::Idempotent | Law::PowersOfTwo | Law::Scaling, _) if large => NotFor(&CLIPPED),
         (Law::Composition, _) if large => NotFor(&CLIPPED),
         (Law::Idempotent | Law::PowersOfTwo | Law::Scaling | Law::Composition, _) if small => NotFor(&TINY),
@@ -141,7 +149,10 @@ fn holds(law: Law, convention: Convention) -> Holds {
         // x · (1/√85) · √85 rounds up for x = 6; (x·c)/c rounds up for the other.
         (Law::Shrinks, _) if twice => Within(2),
         (Law::Shrinks, _) => Exactly,
-        (Law::MonotoneInThreshold | Law::MonotoneInOthers | Law::Refinement, C::TfGlobal) => Within(2),
+        (
+            Law::MonotoneInThreshold | Law::MonotoneInOthers | Law::Refinement,
+            C::TfGlobal | C::KerasGlobal | C::TfAverageGraph,
+        ) => Within(2),
         (Law::MonotoneInThreshold | Law::MonotoneInOthers | Law::Refinement, _) if twice => Within(2),
         (Law::MonotoneInThreshold | Law::MonotoneInOthers | Law::Refinement, _) => Exactly,
         (Law::Continuous, _) => Within(4),

@@ -95,7 +95,7 @@ proptest! {
             pairs.map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2)).sum::<f64>().sqrt()
         };
         let c = at.threshold(norm(&x));
-        for convention in Convention::ALL.into_iter().filter(|&k| k != Convention::TfAverage) {
+        for convention in Convention::ALL.into_iter().filter(|k| !k.measures_mean()) {
             let c = positive(c);
             for partition in ["global", "component"] {
                 let policy = text(partition, convention, c);
@@ -159,7 +159,7 @@ proptest! {
         for convention in Convention::ALL {
             for (x, y) in x.iter().zip(clipped(&text("component", convention, c), &x)) {
                 // Where the norm overflows f32, TensorFlow's answer is NaN; (x·c) may overflow by itself.
-                let source = matches!(convention, Convention::TfGlobal | Convention::TfNorm | Convention::MindSpore | Convention::TfAverage);
+                let source = convention.measures_mean() || matches!(convention, Convention::TfGlobal | Convention::KerasGlobal | Convention::TfNorm | Convention::MindSpore);
                 if x.iter().all(|x| x.is_finite()) && !source {
                     prop_assert!(y.iter().all(|y| y.is_finite()), "{convention}: {x:?}");
                 }

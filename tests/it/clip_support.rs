@@ -136,7 +136,7 @@ pub(crate) fn text(partition: &str, convention: Convention, c: f32) -> String {
 pub(crate) fn statistic(convention: Convention, x: &[Vec<f32>]) -> f64 {
     let count: usize = x.iter().map(Vec::len).sum();
     match convention {
-        Convention::TfAverage => norm(x) / count.max(1) as f64,
+        _ if convention.measures_mean() => norm(x) / count.max(1) as f64,
         _ => norm(x),
     }
 }

@@ -236,7 +236,7 @@ fn special_values_agree() {
         for (i, data) in inputs.iter().enumerate() {
             for c in ["1", "0", "-1", "inf", "NaN", "1e-26"] {
                 for edge in edges {
-                    let statistic = if convention == Convention::TfAverage {
+                    let statistic = if convention.measures_mean() {
                         ",norm=mean"
                     } else {
                         ""
@@ -302,7 +302,7 @@ proptest! {
         c in 0.001..10.0_f64,
         steps in -2..=2_i64,
     ) {
-        let statistic = if convention == Convention::TfAverage { Statistic::Mean } else { statistic };
+        let statistic = if convention.measures_mean() { Statistic::Mean } else { statistic };
         let data = Data::round(Format::F32, x.iter().copied());
         let norm = cwgnc::oracle::norm(statistic, data.slice(0..16)).round(Format::F32).lo;
         let c = if near && norm.is_finite() && norm > 0.0 {

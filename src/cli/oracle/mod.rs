@@ -1,7 +1,8 @@
 //! The oracle's commands: other people's clippers are judged here.
 //!
 //! One file a command ([`cases`], [`check`], [`identify`], [`explain`], [`expect`], [`pipe`], [`answer`]), and what they share:
-//! [`args`] (the flags), [`input`] (from flags and files to questions), [`child`] (a program behind a pipe), [`text`], and
+//! [`args`] (the flags), [`input`] (from flags and files to questions), [`pairs`] (a folder
+//! of pairs to identify), [`child`] (a program behind a pipe), [`text`], and
 //! [`records`] (reports for readers and for machines).
 //!
 //! Every command returns its exit code: 0 for a pass, 1 for a failure, 2 where nothing can be judged.
@@ -15,6 +16,7 @@ pub(super) mod expect;
 pub(super) mod explain;
 pub(super) mod identify;
 mod input;
+mod pairs;
 pub(super) mod pipe;
 mod records;
 mod text;

@@ -263,7 +263,7 @@ pub(super) fn rewrite<C: Real, S: GradStream>(
                             element.decode::<C>(&beside[place], v);
                             &v[..]
                         });
-                        let changed = formula.apply(block.unit, layout.len, x, v);
+                        let changed = formula.apply(block.unit, layout.extent, x, v);
                         element.encode(x, bytes);
                         (Some(unit.block(x)), changed)
                     },

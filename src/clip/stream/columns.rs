@@ -134,7 +134,7 @@ pub(super) fn rewrite<C: Real, S: GradStream>(
                     }
                     let own = start..start + step;
                     let v = moments.map(|_| &v[own.clone()]);
-                    let count = formula.apply(unit, layout.len, &mut x[own.clone()], v);
+                    let count = formula.apply(unit, layout.extent, &mut x[own.clone()], v);
                     if new {
                         changed[unit] += count;
                     }

@@ -10,6 +10,7 @@ use crate::clip::narrow;
 use crate::clip::pass::Handling;
 use crate::clip::plan::Component;
 use crate::clip::policy::ClipPolicy;
+use crate::clip::scaling::Extent;
 use crate::clip::tally::Outcome;
 use crate::real::Real;
 use crate::reduce::Written;
@@ -164,17 +165,17 @@ impl<C: Real> Formula<C> {
             .any(|act| matches!(act, Some(Act::Each(Each::Spam(_)))))
     }
 
-    /// Rewrites elements of a unit with so many of them, and counts those that an element-wise rule changed.
-    pub(super) fn apply(&self, unit: usize, elements: usize, x: &mut [C], moments: Option<&[C]>) -> usize {
+    /// Rewrites elements of a unit of this extent, and counts those that an element-wise rule changed.
+    pub(super) fn apply(&self, unit: usize, extent: Extent, x: &mut [C], moments: Option<&[C]>) -> usize {
         let Some(act) = self.acts[unit] else {
             return 0;
         };
         if self.arithmetic.is_narrow() {
-            return narrow::apply(self.arithmetic, act, x, elements, moments);
+            return narrow::apply(self.arithmetic, act, x, extent, moments);
         }
         let changed = match act {
             Act::Scale(scaling) => {
-                scaling.apply(x, elements);
+                scaling.apply(x, extent);
                 0
             }
             Act::Each(rule) => rule.apply(x, moments),

@@ -1,5 +1,6 @@
 //! Where the units of a tensor lie in the order of its elements.
 
+use crate::clip::scaling::Extent;
 use std::ops::Range;
 
 /// Elements that are in memory at once.
@@ -12,6 +13,8 @@ pub(super) struct Layout {
     pub(super) units: usize,
     /// Elements of each.
     pub(super) len: usize,
+    /// What kernels ask about each.
+    pub(super) extent: Extent,
     /// Elements that follow each other and belong to one unit, or one each to units that follow each other.
     run: usize,
     /// What a run is.
@@ -43,6 +46,10 @@ impl Layout {
         let kept = |axis: &usize| summed.is_some_and(|summed| !summed.contains(axis));
         let units = (0..shape.len()).filter(kept).map(|axis| shape[axis]).product();
         let elements: usize = shape.iter().product();
+        let own: Vec<usize> = (0..shape.len())
+            .filter(|axis| !kept(axis))
+            .map(|axis| shape[axis])
+            .collect();
         // Axes of extent 1 have no say.
         let axes: Vec<usize> = (0..shape.len()).filter(|&axis| shape[axis] != 1).collect();
         let last_is_kept = axes.last().is_some_and(kept);
@@ -62,6 +69,7 @@ impl Layout {
         Self {
             units,
             len: elements.checked_div(units).unwrap_or(0),
+            extent: Extent::of(&own),
             run,
             kind: if last_is_kept { Kind::Across } else { Kind::Within },
             outer,

@@ -17,7 +17,8 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
         Convention::Exact if n <= c => Kernel::Keep,
         Convention::Exact => Kernel::Times(m.constant(c / n)),
         // number / tensor is tensor.reciprocal() * number.
-        Convention::Torch => one_at_most(m.mul(m.div(1.0, m.add(n, m.scalar(1e-6))), scalar)),
+        // The ε becomes a tensor of the gradient's type, `max_norm` does not (measured in F16 and BF16, torch 2.15).
+        Convention::Torch => one_at_most(m.mul(m.div(1.0, m.add(n, m.constant(1e-6))), scalar)),
         Convention::TorchBranch => {
             let k = c / (n + 1e-6);
             if k < 1.0 {
@@ -41,13 +42,20 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
             let (tiny, c) = (m.format.min_normal(), m.scalar(f64::from(c as f32)));
             one_at_most(m.mul(m.div(1.0, m.add(n, tiny)), c))
         }
-        Convention::Optax | Convention::JaxExample if n < tensor => Kernel::Keep,
+        Convention::Optax | Convention::OptaxJit | Convention::JaxExample if n < tensor => Kernel::Keep,
         // XLA on a CPU multiplies by the reciprocal of a scalar divisor (measured with jax 0.10.2).
         Convention::Optax => Kernel::ReciprocalTimes {
             n: m.constant(n),
             c: tensor,
         },
+        // A compiled program keeps the division of the elements.
+        Convention::OptaxJit => Kernel::DivideTimes {
+            n: m.constant(n),
+            c: tensor,
+        },
         Convention::OptaxRms => Kernel::Reciprocal(max(1.0, m.div(n, tensor))),
+        // There the threshold is a constant, and the compiler knows its reciprocal.
+        Convention::OptaxRmsJit => Kernel::Reciprocal(max(1.0, m.mul(n, m.div(1.0, tensor)))),
         Convention::OptaxExample => {
             let k = min(m.div(tensor, n), 1.0);
             Kernel::Times(if k.is_nan() { 1.0 } else { k.max(-m.format.max()) })
@@ -57,21 +65,30 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
             let k = min(1.0, m.div(tensor, n));
             Kernel::Times(if k.is_nan() || k == f64::INFINITY { 0.0 } else { k })
         }
+        // Keras asks `if self.global_clipnorm > 0` first.
+        Convention::KerasGlobal if c <= 0.0 || c.is_nan() => Kernel::Keep,
         // The source adds n - n to the scale: 0, or NaN if n is not finite.
-        Convention::TfGlobal if !n.is_finite() => Kernel::Times(f64::NAN),
+        Convention::TfGlobal | Convention::KerasGlobal if !n.is_finite() => Kernel::Times(f64::NAN),
         Convention::TfGlobal => Kernel::Times(m.mul(tensor, min(m.div(1.0, n), m.div(1.0, tensor)))),
+        // Both numbers of 1/c are Python's.
+        Convention::KerasGlobal => {
+            let least = min(m.div(1.0, n), m.constant(1.0 / c));
+            Kernel::Times(m.mul(tensor, least))
+        }
         // A negative threshold counts as 0.
         Convention::TfNorm => {
             let c = max(tensor, 0.0);
             Kernel::TimesDivide { c, d: max(n, c) }
         }
-        Convention::TfAverage => {
+        Convention::TfAverage | Convention::TfAverageGraph => {
             // Here n is the mean in f64; `rsqrt` of the sum rounds once.
             let root = n * elements as f64;
             let inverse = m.mul(m.constant(elements as f64), m.constant(1.0 / root));
-            Kernel::TimesTimes {
-                c: tensor,
-                k: min(inverse, m.div(1.0, tensor)),
+            let k = min(inverse, m.div(1.0, tensor));
+            if convention == Convention::TfAverage {
+                Kernel::TimesTimes { c: tensor, k }
+            } else {
+                Kernel::TimesProduct { c: tensor, k }
             }
         }
         Convention::TfPrivacy => one_at_most(m.div(tensor, max(n, m.constant(1e-8)))),
@@ -96,9 +113,11 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
 pub(super) fn clips(convention: Convention, m: Machine, n: f64, c: f64, elements: u64) -> bool {
     let scale = kernel(convention, m, n, c, elements).scale();
     let below = match convention {
-        Convention::Exact | Convention::TfAverage => n <= c,
+        Convention::Exact | Convention::TfAverage | Convention::TfAverageGraph => n <= c,
         Convention::MindSpore | Convention::OptaxExample if n.is_nan() => true,
-        Convention::Optax | Convention::JaxExample | Convention::MindSpore => n < m.constant(c),
+        Convention::Optax | Convention::OptaxJit | Convention::JaxExample | Convention::MindSpore => {
+            n < m.constant(c)
+        }
         Convention::DeepSpeed { loss_scale } => scale * loss_scale >= 1.0,
         Convention::Torch | Convention::TorchBranch | Convention::Mxnet | Convention::Burn => scale >= 1.0,
         _ => n <= m.constant(c),

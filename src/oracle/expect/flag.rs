@@ -65,7 +65,7 @@ fn changes(kernel: Kernel, m: Machine, case: &Case, component: &Component) -> bo
             let moments = find(&case.second_moments, &before.name);
             (0..member.len()).map(|k| member.index(k)).any(|i| {
                 let (x, v) = (before.data.get(i), moments.map_or(0.0, |v| v.get(i)));
-                let y = kernel.apply(m, x, v, member.alone());
+                let y = kernel.apply(m, x, v, member.extent());
                 before.data.format().round(y) != x && !x.is_nan()
             })
         })

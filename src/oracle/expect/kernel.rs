@@ -1,7 +1,8 @@
 //! What is done to an element once norm and scale are known.
 
 use super::machine::{Machine, max, min};
-use crate::clip::{Curve, ValueForm};
+use crate::clip::{Curve, Extent, ValueForm};
+use crate::oracle::format::Format;
 
 /// A function of one element, in the type of its [`Machine`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,14 +13,18 @@ pub(super) enum Kernel {
     Fill(f64),
     /// `x·k`.
     Times(f64),
-    /// `(x·RN(1/n))·c`; in a tensor of one element `(x/n)·c`.
+    /// `(x·RN(1/n))·c`; in BF16, and in a tensor of one element, `(x/n)·c`.
     ReciprocalTimes { n: f64, c: f64 },
-    /// `x·RN(1/d)`; in a tensor of one element `x/d`.
+    /// `(x/n)·c`.
+    DivideTimes { n: f64, c: f64 },
+    /// `x·RN(1/d)`; in BF16, and in a tensor of one element, `x/d`.
     Reciprocal(f64),
     /// `(x·c)/d`.
     TimesDivide { c: f64, d: f64 },
     /// `(x·c)·k`.
     TimesTimes { c: f64, k: f64 },
+    /// `x·RN(c·k)`; in a tensor without axes `(x·c)·k`.
+    TimesProduct { c: f64, k: f64 },
     /// `x/d`.
     Divide(f64),
     /// Bounds on the element.
@@ -33,18 +38,22 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    /// The result for element `x`, whose second moment is `v` (only [`Kernel::Spike`] looks at it); `single`: it is the
-    /// only element of its tensor.
-    pub(super) fn apply(self, m: Machine, x: f64, v: f64, single: bool) -> f64 {
+    /// The result for element `x`, whose second moment is `v` (only [`Kernel::Spike`] looks at it), in a tensor
+    /// of this extent.
+    pub(super) fn apply(self, m: Machine, x: f64, v: f64, tensor: Extent) -> f64 {
+        // XLA on a CPU leaves divisions in BF16 as they are (measured, jax 0.10.2).
+        let divides = tensor != Extent::Many || m.format == Format::Bf16;
         match self {
             Self::Keep => x,
             Self::Fill(value) => value,
             Self::Times(k) => m.mul(x, k),
-            Self::ReciprocalTimes { n, c } if single => m.mul(m.div(x, n), c),
+            Self::ReciprocalTimes { n, c } if divides => m.mul(m.div(x, n), c),
+            Self::DivideTimes { n, c } => m.mul(m.div(x, n), c),
             Self::ReciprocalTimes { n, c } => m.mul(m.mul(x, m.div(1.0, n)), c),
-            Self::Reciprocal(d) if !single => m.mul(x, m.div(1.0, d)),
+            Self::Reciprocal(d) if !divides => m.mul(x, m.div(1.0, d)),
             Self::TimesDivide { c, d } => m.div(m.mul(x, c), d),
-            Self::TimesTimes { c, k } => m.mul(m.mul(x, c), k),
+            Self::TimesProduct { c, k } if tensor != Extent::Scalar => m.mul(x, m.mul(c, k)),
+            Self::TimesTimes { c, k } | Self::TimesProduct { c, k } => m.mul(m.mul(x, c), k),
             Self::Reciprocal(d) | Self::Divide(d) => m.div(x, d),
             Self::Value { c, form } => value(x, c, form),
             Self::Soft { c, curve } => m.round(soft(x, c, curve)),
@@ -71,9 +80,9 @@ impl Kernel {
         match self {
             Self::Keep => 1.0,
             Self::Times(k) => k,
-            Self::ReciprocalTimes { n, c } => c / n,
+            Self::ReciprocalTimes { n, c } | Self::DivideTimes { n, c } => c / n,
             Self::TimesDivide { c, d } => c / d,
-            Self::TimesTimes { c, k } => c * k,
+            Self::TimesTimes { c, k } | Self::TimesProduct { c, k } => c * k,
             Self::Divide(d) | Self::Reciprocal(d) => 1.0 / d,
             Self::Fill(_)
             | Self::Value { .. }

@@ -13,19 +13,21 @@ mod adaptive;
 mod convention;
 mod edge;
 mod flag;
+mod function;
 mod kernel;
 mod machine;
 mod rule;
 
 use super::case::{Case, OracleError};
 use super::component::{Component, Member, components};
-use super::declared::{Declared, Reduction, Rounding};
+use super::declared::Declared;
 use super::exact::{Norm, Total};
 use super::format::{Format, same};
 use super::interval::Interval;
 use super::tensor::{Data, Tensor};
 use super::tolerance;
 use crate::clip::{Action, Clipped, Rule, Statistic};
+pub use function::Function;
 use kernel::Kernel;
 use machine::Machine;
 use rayon::prelude::*;
@@ -72,22 +74,6 @@ pub struct Expected {
     statistic: Statistic,
     plan: Plan,
     declared: Declared,
-}
-
-/// The function of the elements of a member: what exactly, and within what.
-#[derive(Clone, Debug)]
-pub struct Function {
-    machine: Machine,
-    output: Format,
-    /// Whether the tensor has one element.
-    single: bool,
-    rounding: Rounding,
-    exact: Vec<Kernel>,
-    allowed: Vec<Kernel>,
-    relative: f64,
-    absolute: f64,
-    /// Magnitudes below this may become 0.
-    flushed: f64,
 }
 
 /// Computes what must come out.
@@ -184,16 +170,13 @@ impl Expected {
             plan,
             declared,
         };
-        expected.declare(case, declared.reduction);
+        expected.declare(case, declared);
         expected
     }
 
-    /// Works out what is allowed under this reduction, all else as declared in the case.
-    pub(super) fn declare(&mut self, case: &Case, reduction: Reduction) {
-        self.declared = Declared {
-            reduction,
-            ..case.declared
-        };
+    /// Works out what is allowed under this arithmetic, whose types of norm and scale must be those of the case.
+    pub(super) fn declare(&mut self, case: &Case, declared: Declared) {
+        self.declared = declared;
         self.bound = tolerance::norm(
             &self.declared,
             self.statistic,
@@ -222,6 +205,23 @@ impl Expected {
         self.clipped = flag::flag(&self.plan, machine, &norms, case, &self.component);
         let identity = kernels.iter().all(|kernel| kernel.is_identity());
         self.action = if identity { Action::Kept } else { Action::Rewritten };
+    }
+
+    /// The type that holds the elements of all its tensors.
+    pub(super) fn elements_format(&self) -> Format {
+        self.own
+    }
+
+    /// The same with single values for the second norm that the rule reads: the exact one, then its neighbours, with
+    /// the distance in ulp. Only itself, where there is no such norm.
+    pub(super) fn seconds(&self) -> Vec<(u64, Self)> {
+        let format = self.declared.scale_for(self.own);
+        let moved = self.plan.seconds(format).into_iter();
+        let with = |(distance, plan)| {
+            let moved = Self { plan, ..self.clone() };
+            (distance, moved)
+        };
+        moved.map(with).collect()
     }
 
     /// The scale with the slack of its own roundings.
@@ -288,7 +288,7 @@ impl Expected {
         Function {
             machine,
             output,
-            single: member.alone(),
+            extent: member.extent(),
             rounding: self.declared.rounding,
             exact,
             allowed,
@@ -300,44 +300,6 @@ impl Expected {
                 0.0
             },
         }
-    }
-}
-
-impl Function {
-    /// The expected result for an element and its second moment: one number, or an interval where the norm is one.
-    pub fn exact(&self, x: f64, v: f64) -> Interval {
-        self.hull(&self.exact, x, v)
-    }
-
-    /// What the declared arithmetic allows.
-    pub fn allowed(&self, x: f64, v: f64) -> Interval {
-        let mut hull = self.hull(&self.allowed, x, v);
-        if hull.lo.abs().min(hull.hi.abs()) < self.flushed {
-            hull = hull.with(Interval::point(0.0));
-        }
-        if self.relative == 0.0 || hull.is_nan() {
-            return hull;
-        }
-        let slack = |end: f64| {
-            let step = if self.rounding == Rounding::Nearest {
-                0.0
-            } else {
-                2.0 * self.output.unit_roundoff()
-            };
-            end.abs() * (self.relative + step) + self.absolute
-        };
-        Interval {
-            lo: (hull.lo - slack(hull.lo)).next_down(),
-            hi: (hull.hi + slack(hull.hi)).next_up(),
-        }
-    }
-
-    fn hull(&self, kernels: &[Kernel], x: f64, v: f64) -> Interval {
-        let results = kernels
-            .iter()
-            .map(|k| self.output.round(k.apply(self.machine, x, v, self.single)));
-        let hull = results.map(Interval::point).reduce(Interval::with);
-        hull.unwrap_or(Interval::point(x))
     }
 }
 

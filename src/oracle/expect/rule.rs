@@ -25,6 +25,8 @@ pub(super) enum Plan {
         /// The other number that the rule reads: the weight's norm, `r` of `StableAdamW`, the global norm of `AdaGC`, the
         /// largest element of Stable-SPAM.
         second: Interval,
+        /// The weight's norm as it is; `second` where that is not what is read.
+        exact: Interval,
         /// What a stateful rule remembers of the component, and the steps so far.
         memory: Option<Memory>,
         steps: u64,
@@ -41,8 +43,13 @@ impl Plan {
         global: Interval,
     ) -> Result<Self, OracleError> {
         let rule = case.policy.rule.clone();
+        let mut exact = None;
         let second = match &rule {
-            Rule::Agc { .. } | Rule::TrustRatio { .. } => weight_norm(case, component)?,
+            Rule::Agc { .. } | Rule::TrustRatio { .. } => {
+                let (norm, computed) = weight_norm(case, component)?;
+                exact = Some(norm);
+                computed
+            }
             Rule::StableAdamW { eps, .. } => deviation(case, component, *eps)?,
             Rule::Spam { .. } => {
                 beside(case, component, &case.second_moments, "second moments")?;
@@ -58,6 +65,7 @@ impl Plan {
             steps: state.map_or(0, |state| state.steps),
             elements: norm.elements,
             rule,
+            exact: exact.unwrap_or(second),
             second,
         })
     }
@@ -68,7 +76,7 @@ impl Plan {
             Self::Rule {
                 rule: Rule::Norm { convention, .. },
                 ..
-            } if !matches!(convention, Convention::Exact | Convention::TfAverage) => scale,
+            } if *convention != Convention::Exact && !convention.measures_mean() => scale,
             Self::Rule {
                 rule: Rule::Agc { .. },
                 ..
@@ -84,7 +92,10 @@ impl Plan {
             self,
             Self::Rule {
                 rule: Rule::Norm {
-                    convention: Convention::Optax | Convention::OptaxRms,
+                    convention: Convention::Optax
+                        | Convention::OptaxJit
+                        | Convention::OptaxRms
+                        | Convention::OptaxRmsJit,
                     ..
                 },
                 ..
@@ -162,6 +173,30 @@ impl Plan {
         }
     }
 
+    /// The plan for single values of the weight's norm in this format: the exact one, then what lies next to it within
+    /// what is allowed, with the distance in ulp. Further off is not needed: the norm of the gradient makes up for it.
+    pub(super) fn seconds(&self, format: Format) -> Vec<(u64, Self)> {
+        let Self::Rule { second, exact, .. } = self else {
+            return vec![(0, self.clone())];
+        };
+        if second == exact || second.is_nan() || !second.hi.is_finite() {
+            return vec![(0, self.clone())];
+        }
+        let nearest = format.ordinal(format.round(exact.lo));
+        let allowed = format.ordinal(format.round(second.lo))..=format.ordinal(format.round(second.hi));
+        let steps = [0, 1, -1, 2, -2, 3, -3].into_iter();
+        let moved = steps.filter(|step| allowed.contains(&(nearest + step)));
+        moved
+            .map(|step| {
+                let mut plan = self.clone();
+                if let Self::Rule { second, .. } = &mut plan {
+                    *second = Interval::point(format.from_ordinal(nearest + step));
+                }
+                (step.unsigned_abs(), plan)
+            })
+            .collect()
+    }
+
     fn adaptive(&self, rule: &Adaptive, m: Machine, n: f64) -> Kernel {
         match self {
             Self::Rule {
@@ -226,8 +261,8 @@ fn beside<'a>(
     })
 }
 
-/// `‖w‖₂` over the component, as the declared arithmetic can compute it.
-fn weight_norm(case: &Case, component: &Component) -> Result<Interval, OracleError> {
+/// `‖w‖₂` over the component, as it is and as the declared arithmetic can compute it.
+fn weight_norm(case: &Case, component: &Component) -> Result<(Interval, Interval), OracleError> {
     let values = beside(case, component, &case.values, "values")?;
     let mut sum = Total::new(Statistic::L2);
     let mut format = Format::F64;
@@ -244,7 +279,8 @@ fn weight_norm(case: &Case, component: &Component) -> Result<Interval, OracleErr
         members += 1;
     }
     let norm = sum.norm();
-    Ok(tolerance::norm(&case.declared, Statistic::L2, format, norm.elements, members).apply(norm.interval))
+    let bound = tolerance::norm(&case.declared, Statistic::L2, format, norm.elements, members);
+    Ok((norm.interval, bound.apply(norm.interval)))
 }
 
 /// `r = √mean(g²/max(v, ε²))`, each quotient moved outward by the four roundings of its evaluation.

@@ -242,17 +242,24 @@ fn by_norm(law: Law, convention: Convention, statistic: Statistic) -> Promise {
         convention,
         C::Torch | C::TorchBranch | C::DeepSpeed { .. } | C::Mxnet
     );
-    let twice = matches!(convention, C::Optax | C::TfNorm | C::MindSpore | C::TfAverage);
+    let twice = matches!(
+        convention,
+        C::Optax | C::OptaxJit | C::TfNorm | C::MindSpore | C::TfAverage
+    );
     let by_count = matches!(statistic, Statistic::Rms | Statistic::Mean);
-    let inexact_one = matches!(convention, C::TfGlobal | C::TfNorm | C::MindSpore | C::TfAverage);
+    let inexact_one = convention.measures_mean()
+        || matches!(
+            convention,
+            C::TfGlobal | C::KerasGlobal | C::TfNorm | C::MindSpore
+        );
     // An ε breaks what is about scale, a mean what is about the set of elements.
     let speaks = match law {
         Law::Idempotence | Law::PowerOfTwo | Law::Unscale => !adds,
-        Law::Singletons => !adds && convention != C::TfAverage,
+        Law::Singletons => !adds && !convention.measures_mean(),
         Law::MonotoneOthers | Law::Refinement | Law::ZeroPadding => !by_count,
         _ => true,
     };
-    let steps = twice || convention == C::TfGlobal;
+    let steps = twice || inexact_one;
     match law {
         _ if !speaks => Promise::Nothing,
         Law::Bound | Law::Direction | Law::Idempotence => Promise::Budget,

@@ -1,0 +1,62 @@
+//! What must become of an element, and within what.
+
+use super::kernel::Kernel;
+use super::machine::Machine;
+use crate::clip::Extent;
+use crate::oracle::declared::Rounding;
+use crate::oracle::format::Format;
+use crate::oracle::interval::Interval;
+
+/// The function of the elements of a member: what exactly, and within what.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub(super) machine: Machine,
+    pub(super) output: Format,
+    /// How much of a tensor the elements are.
+    pub(super) extent: Extent,
+    pub(super) rounding: Rounding,
+    pub(super) exact: Vec<Kernel>,
+    pub(super) allowed: Vec<Kernel>,
+    pub(super) relative: f64,
+    pub(super) absolute: f64,
+    /// Magnitudes below this may become 0.
+    pub(super) flushed: f64,
+}
+
+impl Function {
+    /// The expected result for an element and its second moment: one number, or an interval where the norm is one.
+    pub fn exact(&self, x: f64, v: f64) -> Interval {
+        self.hull(&self.exact, x, v)
+    }
+
+    /// What the declared arithmetic allows.
+    pub fn allowed(&self, x: f64, v: f64) -> Interval {
+        let mut hull = self.hull(&self.allowed, x, v);
+        if hull.lo.abs().min(hull.hi.abs()) < self.flushed {
+            hull = hull.with(Interval::point(0.0));
+        }
+        if self.relative == 0.0 || hull.is_nan() {
+            return hull;
+        }
+        let slack = |end: f64| {
+            let step = if self.rounding == Rounding::Nearest {
+                0.0
+            } else {
+                2.0 * self.output.unit_roundoff()
+            };
+            end.abs() * (self.relative + step) + self.absolute
+        };
+        Interval {
+            lo: (hull.lo - slack(hull.lo)).next_down(),
+            hi: (hull.hi + slack(hull.hi)).next_up(),
+        }
+    }
+
+    fn hull(&self, kernels: &[Kernel], x: f64, v: f64) -> Interval {
+        let results = kernels
+            .iter()
+            .map(|k| self.output.round(k.apply(self.machine, x, v, self.extent)));
+        let hull = results.map(Interval::point).reduce(Interval::with);
+        hull.unwrap_or(Interval::point(x))
+    }
+}

@@ -1,0 +1,103 @@
+//! What policies that tie have in common.
+
+use super::super::case::Case;
+use super::super::component::{Component, components};
+use super::super::tensor::Tensor;
+use super::{Fit, Ranked};
+use crate::clip::{ClipPolicy, Partition, Statistic};
+use std::fmt;
+
+/// Why several policies explain an output equally well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tie {
+    /// The output is the input: all that is known is that these policies keep it.
+    Unchanged,
+    /// The output is not reproduced to the bit by any of them, only within their tolerance.
+    Tolerance,
+    /// They are one rule over partitions that cut these tensors alike.
+    Partitions,
+    /// Their formulas give the same bits for the exact norms.
+    Exact,
+    /// Their formulas give the same bits for norms that are off by at most 2 units in the last place.
+    Near,
+    /// The same for norms that are further off, as sums of so many elements may be.
+    Far,
+}
+
+impl Tie {
+    /// Why these fit equally well, if they are several.
+    pub(super) fn of(case: &Case, after: &[&Tensor], best: &[Ranked], alike: &Alike) -> Option<Self> {
+        let (first, others) = best.split_first()?;
+        if others.is_empty() {
+            return None;
+        }
+        let as_it_was = |(before, after): (&Tensor, &&Tensor)| before.same_bits(after);
+        if case.before.iter().zip(after).all(as_it_was) {
+            return Some(Self::Unchanged);
+        }
+        let same = |a: &ClipPolicy, b: &ClipPolicy| {
+            (&a.rule, a.statistic) == (&b.rule, b.statistic) && alike.alike(&a.partition, &b.partition)
+        };
+        if others.iter().all(|other| same(&first.policy, &other.policy)) {
+            return Some(Self::Partitions);
+        }
+        let mut most = 0;
+        for ranked in best {
+            match ranked.fit {
+                Fit::Bits { ulps, .. } => most = most.max(ulps),
+                Fit::Tolerance { .. } | Fit::No => return Some(Self::Tolerance),
+            }
+        }
+        Some(match most {
+            0 => Self::Exact,
+            1 | 2 => Self::Near,
+            _ => Self::Far,
+        })
+    }
+}
+
+impl fmt::Display for Tie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unchanged => "the output is the input, and all of them keep it",
+            Self::Tolerance => "none gives every bit, and all are within their tolerance",
+            Self::Partitions => "their partitions cut these tensors alike",
+            Self::Exact => "they give the same bits for the exact norms",
+            Self::Near => "they give the same bits for norms within 2 ulp of the exact ones",
+            Self::Far => "they give the same bits for norms as far off as a sum in some order can be",
+        })
+    }
+}
+
+/// Which partitions cut a case's tensors alike, so that they differ in nothing but the ids.
+pub(super) struct Alike(Vec<(Partition, Vec<Component>)>);
+
+impl Alike {
+    /// Cuts the tensors by every one of these.
+    pub(super) fn new<'p>(case: &Case, partitions: impl Iterator<Item = &'p Partition>) -> Self {
+        let mut known: Vec<(Partition, Vec<Component>)> = Vec::new();
+        for partition in partitions {
+            if known.iter().any(|(other, _)| other == partition) {
+                continue;
+            }
+            let policy = ClipPolicy {
+                partition: partition.clone(),
+                statistic: Statistic::L2,
+                ..case.policy.clone()
+            };
+            if let Ok(found) = components(&policy, &case.before) {
+                known.push((partition.clone(), found));
+            }
+        }
+        Self(known)
+    }
+
+    /// Whether two of them do.
+    pub(super) fn alike(&self, a: &Partition, b: &Partition) -> bool {
+        let find = |wanted: &Partition| self.0.iter().find(|(partition, _)| partition == wanted);
+        let (Some((_, a)), Some((_, b))) = (find(a), find(b)) else {
+            return a == b;
+        };
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.cuts_like(b))
+    }
+}
