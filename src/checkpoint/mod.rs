@@ -37,6 +37,7 @@ mod names;
 mod report;
 mod save;
 mod tensor_file;
+#[cfg(feature = "cli")]
 mod tensor_reader;
 mod weights;
 
@@ -50,4 +51,5 @@ pub use report::{LoadReport, LoadedFile, TakenTensor};
 pub use save::{save_model, save_tensors};
 pub(crate) use tensor_file::TensorFile;
 pub use tensor_file::load_tensors;
+#[cfg(feature = "cli")]
 pub(crate) use tensor_reader::TensorReader;

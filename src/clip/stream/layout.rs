@@ -143,6 +143,8 @@ mod tests {
                 units(&[2, 3, 2], &[0, 2], step),
                 [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2]
             );
+            let halves = [0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7];
+            assert_eq!(units(&[2, 2, 2, 2], &[2], step), halves);
             assert_eq!(units(&[2, 1, 2], &[0, 1], step), [0, 1, 0, 1]);
             assert_eq!(units(&[1, 4], &[0, 1], step), [0; 4]);
             assert_eq!(units(&[], &[], step), [0]);

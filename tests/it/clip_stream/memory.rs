@@ -169,6 +169,22 @@ fn large_tensors() {
     }
 }
 
+/// Units along axes of any order: the axes that are kept lie before, between and behind those that are summed.
+#[test]
+fn any_axes() {
+    let x: Vec<f32> = (0..240).map(|i| (i as f32 * 0.37).sin()).collect();
+    let tensor = [("w", &[2, 3, 5, 4, 2][..], x)];
+    for axes in 0..32 {
+        let chosen: Vec<String> = (0..5)
+            .filter(|axis| axes >> axis & 1 == 1)
+            .map(|axis| format!("-{axis}"))
+            .collect();
+        let axes = chosen.concat();
+        same(&format!("axes{axes}:0.5"), &tensor, 1);
+        same(&format!("stable-adamw:1,by=axes{axes}"), &tensor, 1);
+    }
+}
+
 /// Elements whose squares vanish or overflow in blocks after the first, in rows and in columns.
 #[test]
 fn squares_out_of_range_in_large_tensors() {
