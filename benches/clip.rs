@@ -9,7 +9,9 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
-use cwgnc::clip::{ClipPolicy, ParamGrad, clip};
+use cwgnc::clip::{ClipPolicy, ParamGrad, Statistic, clip};
+use cwgnc::oracle::{self, Slice};
+use cwgnc::reduce;
 use ndarray::Array1;
 use rayon::prelude::*;
 use std::hint::black_box;
@@ -77,6 +79,12 @@ fn clip_all(policy: &ClipPolicy, tensors: &mut [Array1<f32>]) -> usize {
     report.components.iter().filter(|c| c.was_clipped()).count()
 }
 
+/// The oracle's norms, which no rounding touches.
+fn exact_norms(tensors: &[Array1<f32>]) -> Vec<f64> {
+    let norm = |t: &Array1<f32>| oracle::norm(Statistic::L2, Slice::F32(t.as_slice().expect("contiguous")));
+    tensors.par_iter().map(|t| norm(t).interval.lo).collect()
+}
+
 fn seconds(f: impl FnOnce()) -> f64 {
     let start = Instant::now();
     f();
@@ -96,7 +104,14 @@ struct Subject {
     global: ClipPolicy,
 }
 
-const SIDES: [&str; 5] = ["read", "clip-none", "read-write", "clip-all", "clip-global"];
+const SIDES: [&str; 6] = [
+    "read",
+    "clip-none",
+    "read-write",
+    "clip-all",
+    "clip-global",
+    "exact-norms",
+];
 
 impl Subject {
     /// BERT-base's tensors, after each policy was seen to do what it is timed for.
@@ -110,6 +125,14 @@ impl Subject {
             cut: ClipPolicy::cwgnc_as_published(0.05).expect("a threshold"),
             global: ClipPolicy::torch_global(0.05).expect("a threshold"),
         };
+        let slices: Vec<&[f32]> = subject
+            .tensors
+            .iter()
+            .map(|t| t.as_slice().expect("contiguous"))
+            .collect();
+        for (exact, fast) in exact_norms(&subject.tensors).iter().zip(reduce::norms(&slices)) {
+            assert!((exact / fast - 1.0).abs() < 1e-12, "{exact} {fast}");
+        }
         assert_eq!(clip_all(&subject.keep, &mut subject.tensors), 0);
         assert_eq!(clip_all(&subject.cut, &mut subject.tensors), 201);
         assert_eq!(clip_all(&subject.global, &mut subject.tensors), 1);
@@ -126,6 +149,9 @@ impl Subject {
             }),
             "clip-none" => seconds(|| {
                 black_box(clip_all(&self.keep, tensors));
+            }),
+            "exact-norms" => seconds(|| {
+                black_box(exact_norms(tensors));
             }),
             "read-write" => seconds(|| {
                 black_box(read(tensors));
@@ -192,5 +218,6 @@ fn main() -> io::Result<()> {
     println!("clip-none / read          {:.2}", ratio(1, 0));
     println!("clip-all / read-write     {:.2}", ratio(3, 2));
     println!("clip-global / read-write  {:.2}", ratio(4, 2));
+    println!("exact-norms / clip-none   {:.2}", ratio(5, 1));
     Ok(())
 }
