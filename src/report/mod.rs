@@ -1,0 +1,1 @@
+//! Plain records of a study to Markdown, CSV, SVG and HTML.
