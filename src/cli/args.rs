@@ -92,6 +92,9 @@ pub(super) struct Finetune {
     /// Evaluate every N steps as well as at the end
     #[arg(long, visible_alias = "eval-steps", value_name = "N", value_parser = at_least_one, help_heading = "Output")]
     pub(super) eval_every: Option<usize>,
+    /// Log at each evaluation how far every parameter has moved, from the start and from the evaluation before
+    #[arg(long, help_heading = "Output")]
+    pub(super) log_updates: bool,
     /// Print the results as JSON
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
