@@ -4,6 +4,7 @@
 
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
+use super::report::args as report;
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(super) enum Command {
     Eval(Eval),
     Predict(Predict),
     Inspect(Inspect),
+    Report(report::Report),
     Cases(oracle::Cases),
     Check(Box<oracle::Check>),
     Identify(oracle::Identify),
