@@ -114,6 +114,7 @@ fn curves(task: &Task<'_>) -> Option<Figure> {
         Panel {
             title: condition.name.clone(),
             lines,
+            is_apart: false,
         }
     };
     let shown: Vec<Panel> = task.conditions.iter().enumerate().map(panel).collect();
@@ -189,6 +190,7 @@ fn thresholds(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
         panels: vec![
             Panel {
                 title: format!("{}, mean ± sd", task.metric),
+                is_apart: false,
                 lines: vec![Line {
                     points,
                     band,
@@ -198,6 +200,7 @@ fn thresholds(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
             },
             Panel {
                 title: "share of failed runs".to_owned(),
+                is_apart: true,
                 lines: vec![Line {
                     style: 1,
                     points: group
@@ -268,6 +271,7 @@ fn unfreezing(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
             panels: vec![Panel {
                 title: String::new(),
                 lines,
+                is_apart: false,
             }],
             ..blank()
         }),

@@ -148,11 +148,13 @@ pub(super) fn layer_norms(task: &Task<'_>, logs: &Logs, layer: Option<usize>) ->
         }
         shown.push(Panel {
             title: format!(
-                "{} {} runs",
+                "{} {} run{}",
                 these.len(),
-                if failed { "failed" } else { "successful" }
+                if failed { "failed" } else { "successful" },
+                if these.len() == 1 { "" } else { "s" }
             ),
             lines,
+            is_apart: false,
         });
     }
     let alone = match &shown[..] {
@@ -197,6 +199,7 @@ pub(super) fn clipping(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
         let percent = |share: f64| 100.0 * share;
         shown.push(Panel {
             title: condition.name.clone(),
+            is_apart: false,
             lines: vec![
                 line("% of elements", 0, &|step| percent(step.clipped_elements)),
                 line("% of components", 1, &|step| percent(step.clipped_parameters)),
@@ -257,7 +260,7 @@ pub(super) fn maps(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log]) ->
         Some(Figure {
             name: file_name(&[&task.name, &condition.name, kind]),
             caption: format!(
-                "{title}, median over {} runs; bright is large, on a logarithmic scale.",
+                "{title}, median over {} runs; bright is large, on a logarithmic scale; what is below a ten-thousandth of the largest is darkest.",
                 logs.len()
             ),
             svg: heat(&Heat {
@@ -308,6 +311,7 @@ pub(super) fn updates(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log])
     let figure = |kind: &str, what: &str, of: &dyn Fn(&Update, usize) -> f64| {
         let panel = |from: usize, title: &str| Panel {
             title: title.to_owned(),
+            is_apart: false,
             lines: chosen
                 .iter()
                 .enumerate()

@@ -102,7 +102,7 @@ fn introduction(args: &Report, tasks: &[Task<'_>]) -> String {
     };
     let divisor = if args.ddof == 0 { "n" } else { "n − 1" };
     format!(
-        "{runs} fine-tuning runs, {} tasks, up to {conditions} conditions; the control is {}. A run failed if it stopped or its metric \
+        "Runs: {runs}; tasks: {}; conditions of a task: up to {conditions}; control: {}. A run failed if it stopped or its metric \
          is not above {rule}. A run without a value has failed and {stopped}. Standard deviations divide by {divisor}. Intervals \
          are of {} %; bootstrap: {} samples, seed {SEED}.",
         tasks.len(),

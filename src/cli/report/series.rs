@@ -103,7 +103,7 @@ fn logged_step(step: usize, line: &Value, components: &[Value]) -> Step {
     let clipped = components.iter().filter(|c| c["clipped"] == true).count();
     Step {
         step,
-        clipped_elements: number(&line["clipped_elements"]) / numbers("elements").iter().sum::<f64>(),
+        clipped_elements: number(&line["clipped_elements"]),
         clipped_parameters: clipped as f64 / components.len() as f64,
         norms: numbers("grad_norm_before"),
         scales: numbers("scale"),

@@ -2,13 +2,13 @@
 
 use crate::report::html::escaped;
 use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::ops::Range;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(super) type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(super) type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
 /// Drawing into a string fails at nothing; the type is plotters'.
 pub(super) type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
 
@@ -86,7 +86,7 @@ fn style() -> String {
         format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
     };
     let rules: String = DARK.iter().map(rule).collect();
-    format!("@media (prefers-color-scheme:dark){{{rules}}}")
+    format!("rect{{shape-rendering:crispEdges}}@media (prefers-color-scheme:dark){{{rules}}}")
 }
 
 /// Text in a colour, placed by this corner or edge.
@@ -118,6 +118,43 @@ pub(super) fn room<'t>(texts: impl IntoIterator<Item = &'t str>, most: f64) -> f
     (longest as f64 * LETTER).min(most)
 }
 
+/// An axis that counts evenly and has the ticks that it is given.
+pub(super) struct Axis {
+    range: Range<f64>,
+    ticks: Vec<f64>,
+}
+
+impl Axis {
+    fn new(range: &Range<f64>, ticks: &[f64]) -> Self {
+        Self {
+            range: range.clone(),
+            ticks: ticks.to_vec(),
+        }
+    }
+}
+
+impl Ranged for Axis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
+        let share = (value - self.range.start) / (self.range.end - self.range.start);
+        first + (share * f64::from(last - first)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        if hint.weight().allow_light_points() {
+            Vec::new()
+        } else {
+            self.ticks.clone()
+        }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
 /// The axes of a chart.
 pub(super) struct Axes<'t> {
     pub(super) title: &'t str,
@@ -125,8 +162,8 @@ pub(super) struct Axes<'t> {
     pub(super) y: Range<f64>,
     pub(super) x_label: &'t str,
     pub(super) y_label: &'t str,
-    pub(super) x_ticks: usize,
-    pub(super) y_ticks: usize,
+    pub(super) x_ticks: Vec<f64>,
+    pub(super) y_ticks: Vec<f64>,
     pub(super) x_tick: &'t dyn Fn(&f64) -> String,
     pub(super) y_tick: &'t dyn Fn(&f64) -> String,
     /// Room for the ticks at the left.
@@ -138,13 +175,21 @@ pub(super) struct Axes<'t> {
 /// A chart with its axes drawn.
 pub(super) fn axes<'a>(area: &Area<'a>, axes: &Axes<'_>) -> Drawn<Chart<'a>> {
     let width = f64::from(area.dim_in_pixel().0);
+    if !axes.title.is_empty() {
+        let title = fitted(axes.title, width - axes.left - 50.0);
+        let style = text(INK, HPos::Left, VPos::Top);
+        area.draw(&Text::new(title, (axes.left as i32 + 20, 12), style))?;
+    }
     let mut chart = ChartBuilder::on(area)
         .margin(16)
         .margin_right(28)
-        .caption(fitted(axes.title, width - 60.0), text(INK, HPos::Left, VPos::Top))
+        .margin_top(if axes.title.is_empty() { 16 } else { 54 })
         .x_label_area_size(axes.bottom)
         .y_label_area_size(axes.left)
-        .build_cartesian_2d(axes.x.clone(), axes.y.clone())?;
+        .build_cartesian_2d(
+            Axis::new(&axes.x, &axes.x_ticks),
+            Axis::new(&axes.y, &axes.y_ticks),
+        )?;
     let label = text(QUIET, HPos::Center, VPos::Top);
     chart
         .configure_mesh()
@@ -155,12 +200,36 @@ pub(super) fn axes<'a>(area: &Area<'a>, axes: &Axes<'_>) -> Drawn<Chart<'a>> {
         .axis_desc_style(label)
         .x_desc(axes.x_label)
         .y_desc(axes.y_label)
-        .x_labels(axes.x_ticks)
-        .y_labels(axes.y_ticks)
         .x_label_formatter(axes.x_tick)
         .y_label_formatter(axes.y_tick)
         .draw()?;
     Ok(chart)
+}
+
+/// At most about `most` round numbers in a range.
+pub(super) fn ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
+    let least = (range.end - range.start) / most.max(1) as f64;
+    let unit = f64::powf(10.0, least.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .map(|n| n * unit)
+        .into_iter()
+        .find(|step| *step >= least);
+    let step = step.unwrap_or(10.0 * unit);
+    let first = (range.start / step).ceil() as i64;
+    let last = (range.end / step).floor() as i64;
+    (first..=last).map(|i| i as f64 * step).collect()
+}
+
+/// Powers of ten in a range of logarithms, as logarithms; also 2 and 5 times them where there are fewer than two.
+pub(super) fn power_ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
+    let (first, last) = (range.start.ceil() as i64, range.end.floor() as i64);
+    if last > first {
+        let every = (last - first) as usize / most.max(1) + 1;
+        return (first..=last).step_by(every).map(|i| i as f64).collect();
+    }
+    let near = first - 1..=last + 1;
+    let all = near.flat_map(|i| [1.0_f64, 2.0, 5.0].map(|n| i as f64 + n.log10()));
+    all.filter(|x| range.contains(x)).collect()
 }
 
 /// A tick of a plain axis: as few digits as show it.
@@ -175,16 +244,13 @@ pub(super) fn plain(x: &f64) -> String {
     }
 }
 
-/// A tick of an axis of logarithms: the powers of ten alone are named.
+/// A tick of an axis of logarithms.
 pub(super) fn power(x: &f64) -> String {
-    let whole = x.round();
-    if (x - whole).abs() > 1e-6 {
-        return String::new();
-    }
-    if (-2.0..=3.0).contains(&whole) {
-        plain(&f64::powf(10.0, whole))
+    let value = super::super::significant(f64::powf(10.0, *x), 1);
+    if (0.01..=1000.0).contains(&value) {
+        value.to_string()
     } else {
-        format!("1e{whole}")
+        format!("{value:e}")
     }
 }
 
@@ -213,10 +279,6 @@ mod tests {
     fn ticks() {
         let shown = [0.0, 0.1 + 0.2, -2.5, 300.0, 1e-4, 2e7].map(|x| plain(&x));
         assert_eq!(shown, ["0", "0.3", "-2.5", "300", "1e-4", "2e7"]);
-        assert_eq!(
-            [-5.0, -1.0, 0.5, 2.0, 5.0].map(|x| power(&x)),
-            ["1e-5", "0.1", "", "100", "1e5"]
-        );
     }
 
     /// Every colour has its counterpart on dark pages.

@@ -1,6 +1,7 @@
 //! A number for each row and column as a shade: components by steps.
 
-use super::canvas::{Area, Drawn, INK, QUIET, WIDTH, draw, fitted, power, room, text};
+use super::canvas::{Area, Drawn, INK, QUIET, WIDTH, draw, fitted, plain, power, room, text};
+use crate::report::significant;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -20,8 +21,8 @@ pub struct Heat {
 /// Shades that are told apart.
 const SHADES: f64 = 24.0;
 
-/// Powers of ten that the shades span at most, below the largest value.
-const SPAN: f64 = 6.0;
+/// Powers of ten that the shades span at most, below the largest value; what is smaller has the darkest.
+const SPAN: f64 = 4.0;
 
 /// Columns that are drawn; of more, as many are taken, evenly.
 const COLUMNS: usize = 60;
@@ -134,7 +135,7 @@ fn key(sheet: &Area<'_>, x: i32, bottom: i32, low: f64, high: f64) -> Drawn {
     let ends = [(low, 0.0), (high, 1.0)];
     for (value, t) in ends {
         let y = place(t) + if t == 0.0 { -14 } else { 16 };
-        let shown = format!("{:.1e}", 10.0_f64.powf(value));
+        let shown = plain(&significant(10.0_f64.powf(value), 2));
         sheet.draw(&Text::new(shown, (x + 48, y), style.clone()))?;
     }
     // The powers of ten between, where they do not run into the ends.

@@ -1,8 +1,8 @@
 //! Lines over a common axis, in one panel or several of the same scale.
 
 use super::canvas::{
-    Area, Axes, Chart, Drawn, INK, QUIET, TEXT, WIDTH, axes, colour, draw, fitted, plain, power, range, room,
-    text,
+    Area, Axes, Chart, Drawn, INK, QUIET, TEXT, WIDTH, axes, colour, draw, fitted, plain, power, power_ticks,
+    range, room, text, ticks,
 };
 use plotters::coord::CoordTranslate;
 use plotters::prelude::*;
@@ -44,6 +44,8 @@ pub struct Panel {
     pub title: String,
     /// Its lines, drawn in order.
     pub lines: Vec<Line>,
+    /// Whether it counts something else than the other panels: upwards it has a scale of its own, and no reference.
+    pub is_apart: bool,
 }
 
 /// A figure of one or more panels.
@@ -79,19 +81,28 @@ pub fn panels(figure: &Panels) -> String {
     let rows = figure.panels.len().div_ceil(columns).max(1);
     let names = legend(figure);
     let needed = (names.len() as u32 + 1) * 40 + 40;
-    let tall = if figure.places.is_empty() { 0 } else { 130 };
+    let tall = if figure.places.is_empty() {
+        0
+    } else {
+        place_room(&figure.places) as u32
+    };
     let panel = if columns == 1 { 640 } else { 500 } + tall;
     let height = (rows as u32 * panel).max(if figure.has_legend { needed } else { 0 });
     draw(&figure.title, height, |sheet| {
         let aside = if figure.has_legend {
-            room(names.iter().map(|l| l.name.as_str()), 420.0) + 110.0
+            room(names.iter().map(|l| l.name.as_str()), 500.0) + 110.0
         } else {
             0.0
         };
         let (main, side) = sheet.split_horizontally(f64::from(WIDTH) - aside);
-        let frame = Frame::of(figure);
+        let together = figure.panels.iter().filter(|panel| !panel.is_apart);
+        let frame = Frame::of(figure, &together.collect::<Vec<_>>(), figure.reference);
         for (area, panel) in main.split_evenly((rows, columns)).iter().zip(&figure.panels) {
-            frame.panel(area, panel)?;
+            if panel.is_apart {
+                Frame::of(figure, &[panel], None).panel(area, panel)?;
+            } else {
+                frame.panel(area, panel)?;
+            }
         }
         if figure.has_legend {
             draw_legend(&side, &names)
@@ -101,9 +112,15 @@ pub fn panels(figure: &Panels) -> String {
     })
 }
 
-/// The scales that all panels share.
+/// The room that the names of places need under an axis.
+fn place_room(places: &[String]) -> f64 {
+    room(places.iter().map(String::as_str), 220.0) + 30.0
+}
+
+/// The scales that panels share.
 struct Frame<'f> {
     figure: &'f Panels,
+    reference: Option<f64>,
     x: Range<f64>,
     y: Range<f64>,
     /// The smallest values that the logarithmic axes show.
@@ -112,15 +129,15 @@ struct Frame<'f> {
 }
 
 impl<'f> Frame<'f> {
-    fn of(figure: &'f Panels) -> Self {
-        let lines = || figure.panels.iter().flat_map(|panel| &panel.lines);
+    fn of(figure: &'f Panels, panels: &[&'f Panel], reference: Option<f64>) -> Self {
+        let lines = || panels.iter().flat_map(|panel| &panel.lines);
         let points = || lines().flat_map(|line| &line.points);
         let edges = || {
             lines()
                 .flat_map(|line| &line.band)
                 .flat_map(|&(low, high)| [low, high])
         };
-        let values = || points().map(|p| p.1).chain(edges()).chain(figure.reference);
+        let values = || points().map(|p| p.1).chain(edges()).chain(reference);
         let largest = |values: &mut dyn Iterator<Item = f64>| {
             values.filter(|v| v.is_finite()).fold(f64::MIN_POSITIVE, f64::max)
         };
@@ -130,6 +147,7 @@ impl<'f> Frame<'f> {
         );
         let mut frame = Self {
             figure,
+            reference,
             x: 0.0..1.0,
             y: 0.0..1.0,
             floor,
@@ -140,15 +158,8 @@ impl<'f> Frame<'f> {
             frame.x = -0.5..figure.places.len() as f64 - 0.5;
         }
         frame.y = range(values().map(|v| frame.upwards(v)));
-        let ticks: Vec<String> = [
-            frame.y.start,
-            frame.y.end,
-            f64::midpoint(frame.y.start, frame.y.end),
-        ]
-        .map(|y| super::super::significant(y, 3))
-        .map(|y| frame.y_tick(&y))
-        .to_vec();
-        frame.left = room(ticks.iter().map(String::as_str), 150.0).max(75.0) + 50.0;
+        let shown: Vec<String> = frame.y_ticks().iter().map(|y| frame.y_tick(y)).collect();
+        frame.left = room(shown.iter().map(String::as_str), 150.0).max(60.0) + 62.0;
         frame
     }
 
@@ -165,6 +176,13 @@ impl<'f> Frame<'f> {
             // NaN stays NaN: `max` would make a number of it.
             Scale::Log if y.is_nan() => y,
             Scale::Log => y.max(self.floor.1).log10(),
+        }
+    }
+
+    fn y_ticks(&self) -> Vec<f64> {
+        match self.figure.y_scale {
+            Scale::Linear => ticks(&self.y, 6),
+            Scale::Log => power_ticks(&self.y, 9),
         }
     }
 
@@ -187,28 +205,37 @@ impl<'f> Frame<'f> {
 
     fn panel(&self, area: &Area<'_>, panel: &Panel) -> Drawn {
         let width = f64::from(area.dim_in_pixel().0);
-        let has_places = !self.figure.places.is_empty();
+        let places = &self.figure.places;
+        let most = ((width - self.left) / 110.0) as usize;
         let mut chart = axes(
             area,
             &Axes {
                 title: &panel.title,
                 x: self.x.clone(),
                 y: self.y.clone(),
-                x_label: if has_places { "" } else { &self.figure.x_label },
-                y_label: &self.figure.y_label,
-                x_ticks: ((width - self.left) / 130.0) as usize,
-                y_ticks: if self.figure.y_scale == Scale::Log {
-                    ((self.y.end - self.y.start) as usize + 2).min(9)
+                x_label: if places.is_empty() {
+                    &self.figure.x_label
                 } else {
-                    6
+                    ""
                 },
+                y_label: if panel.is_apart { "" } else { &self.figure.y_label },
+                x_ticks: match self.figure.x_scale {
+                    _ if !places.is_empty() => (0..places.len()).map(|i| i as f64).collect(),
+                    Scale::Linear => ticks(&self.x, most),
+                    Scale::Log => power_ticks(&self.x, most),
+                },
+                y_ticks: self.y_ticks(),
                 x_tick: &|x| self.x_tick(x),
                 y_tick: &|y| self.y_tick(y),
                 left: self.left,
-                bottom: if has_places { 220.0 } else { 84.0 },
+                bottom: if places.is_empty() {
+                    84.0
+                } else {
+                    place_room(places)
+                },
             },
         )?;
-        if let Some(value) = self.figure.reference {
+        if let Some(value) = self.reference {
             let y = self.upwards(value);
             let ends = [(self.x.start, y), (self.x.end, y)];
             chart.draw_series(DashedLineSeries::new(ends, 10, 10, INK.stroke_width(3)))?;
@@ -228,7 +255,7 @@ impl<'f> Frame<'f> {
         for (i, name) in self.figure.places.iter().enumerate().step_by(many) {
             let (x, y) = chart.backend_coord(&(i as f64, self.y.start));
             area.draw(&Text::new(
-                fitted(name, 200.0),
+                fitted(name, 220.0),
                 (x - origin.0, y - origin.1 + 14),
                 style.clone(),
             ))?;

@@ -1,7 +1,7 @@
 //! Every run as a point: one row for each condition, a box around the middle half, the majority's value as a line.
 
 use super::canvas::{
-    Axes, COLOURS, Chart, Drawn, GRID, INK, QUIET, WIDTH, axes, draw, fitted, plain, range, room, text,
+    Axes, COLOURS, Chart, Drawn, GRID, INK, QUIET, WIDTH, axes, draw, fitted, plain, range, room, text, ticks,
 };
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -59,8 +59,8 @@ pub fn strip(figure: &Strip) -> String {
                 y: y.clone(),
                 x_label: &figure.x_label,
                 y_label: "",
-                x_ticks: 8,
-                y_ticks: 1,
+                x_ticks: ticks(&x, 8),
+                y_ticks: Vec::new(),
                 x_tick: &plain,
                 y_tick: &|_| String::new(),
                 left,
