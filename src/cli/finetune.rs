@@ -168,12 +168,8 @@ impl<'a, T: Real> Job<'a, T> {
             .len()
             .div_ceil(self.plan.batch_size * self.plan.accumulation);
         let epoch = self.totals.all_steps as f64 / per_epoch as f64;
-        log.write(&log::eval_line(
-            self.totals.all_steps,
-            epoch,
-            &scores,
-            updates.as_deref(),
-        ))?;
+        let line = log::eval_line(self.totals.all_steps, epoch, &scores, updates.as_deref());
+        log.write(&line)?;
         log.sync()?;
         resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
         let train = output::train_results(&self.totals, sequences.len(), epoch);

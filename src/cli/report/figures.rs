@@ -3,6 +3,7 @@
 use super::analysis::{Condition, Task};
 use super::logs::{self, Logs};
 use super::series::Log;
+use super::updates;
 use crate::report::Figure;
 use crate::report::figure::{Line, Panel, Panels, Row, Scale, Strip, panels, strip};
 use crate::study::stats::{quantile, sd, summary::sorted};
@@ -46,7 +47,7 @@ pub(super) fn figures(task: &Task<'_>, logs: &Logs, layer: Option<usize>) -> Vec
     for (place, condition) in task.conditions.iter().enumerate() {
         let logs: Vec<&Log> = logs.of(place).collect();
         figures.extend(logs::maps(task, condition, &logs));
-        figures.extend(logs::updates(task, condition, &logs));
+        figures.extend(updates::updates(task, condition, &logs));
     }
     figures
 }

@@ -1,8 +1,8 @@
-//! Figures of what the runs logged: gradient norms, clipping, updates.
+//! Figures of what the runs logged: gradient norms and clipping.
 
 use super::analysis::{Condition, Task};
 use super::figures::{blank, file_name};
-use super::series::{Log, Update};
+use super::series::Log;
 use crate::report::Figure;
 use crate::report::figure::{Heat, Line, Panel, Panels, Scale, heat, panels};
 use crate::study::stats::{mean, quantile, summary::sorted};
@@ -122,41 +122,13 @@ pub(super) fn layer_norms(task: &Task<'_>, logs: &Logs, layer: Option<usize>) ->
     let mut shown = Vec::new();
     for failed in [true, false] {
         let these = logs.logs[place].iter().zip(&condition.failed);
-        let these: Vec<&Log> = these
-            .filter(|(_, f)| **f == failed)
-            .filter_map(|(log, _)| log.as_ref())
-            .collect();
-        if these.is_empty() {
-            continue;
+        let these = these.filter(|(_, f)| **f == failed);
+        let these: Vec<&Log> = these.filter_map(|(log, _)| log.as_ref()).collect();
+        if !these.is_empty() {
+            shown.push(layer_panel(&these, &chosen, failed));
         }
-        // Weight and bias of one module share a colour.
-        let mut modules: Vec<&str> = Vec::new();
-        let mut lines = Vec::new();
-        for &(i, rest) in &chosen {
-            let (module, kind) = rest.rsplit_once('.').unwrap_or((rest, ""));
-            if !modules.contains(&module) {
-                modules.push(module);
-            }
-            let style = modules.iter().position(|known| *known == module).unwrap_or(0);
-            lines.push(Line {
-                name: rest.to_owned(),
-                style,
-                is_dashed: kind == "bias",
-                points: means(&these, |step| step.norms[i]),
-                ..Line::default()
-            });
-        }
-        shown.push(Panel {
-            title: format!(
-                "{} {} run{}",
-                these.len(),
-                if failed { "failed" } else { "successful" },
-                if these.len() == 1 { "" } else { "s" }
-            ),
-            lines,
-            is_apart: false,
-        });
     }
+    lift(&mut shown);
     let alone = match &shown[..] {
         [one] => format!(" All its runs are of one kind: {}.", one.title),
         _ => String::new(),
@@ -166,7 +138,7 @@ pub(super) fn layer_norms(task: &Task<'_>, logs: &Logs, layer: Option<usize>) ->
         name: file_name(&[&task.name, "layer-norms"]),
         caption: format!(
             "{title} of each component before clipping, mean over the runs of {} that failed and over those that succeeded (the \
-             paper's figure 3). Weights: full lines, biases: broken.{alone} What is below a millionth of the largest is drawn there: \
+             paper's figure 3). Weights: full lines, biases: broken.{alone} What is below a ten-thousandth of the largest is drawn there: \
              the gradient of a key's bias is zero but for rounding.",
             condition.name
         ),
@@ -179,6 +151,44 @@ pub(super) fn layer_norms(task: &Task<'_>, logs: &Logs, layer: Option<usize>) ->
             ..blank()
         }),
     })
+}
+
+/// The norms of these components, mean over these runs.
+fn layer_panel(logs: &[&Log], components: &[(usize, &str)], failed: bool) -> Panel {
+    // Weight and bias of one module share a colour.
+    let mut modules: Vec<&str> = Vec::new();
+    let mut lines = Vec::new();
+    for &(i, name) in components {
+        let (module, kind) = name.rsplit_once('.').unwrap_or((name, ""));
+        if !modules.contains(&module) {
+            modules.push(module);
+        }
+        lines.push(Line {
+            name: name.to_owned(),
+            style: modules.iter().position(|known| *known == module).unwrap_or(0),
+            is_dashed: kind == "bias",
+            points: means(logs, |step| step.norms[i]),
+            ..Line::default()
+        });
+    }
+    let (runs, plural) = (logs.len(), if logs.len() == 1 { "" } else { "s" });
+    let kind = if failed { "failed" } else { "successful" };
+    Panel {
+        title: format!("{runs} {kind} run{plural}"),
+        lines,
+        is_apart: false,
+    }
+}
+
+/// Lifts what is below a ten-thousandth of the largest value, which would leave no room for the rest.
+fn lift(panels: &mut [Panel]) {
+    let lines = panels.iter().flat_map(|panel| &panel.lines);
+    let values = lines.flat_map(|line| &line.points).map(|point| point.1);
+    let floor = 1e-4 * values.filter(|y| y.is_finite()).fold(0.0, f64::max);
+    let lines = panels.iter_mut().flat_map(|panel| &mut panel.lines);
+    for (_, y) in lines.flat_map(|line| &mut line.points) {
+        *y = if *y < floor { floor } else { *y };
+    }
 }
 
 /// How much is clipped over the steps.
@@ -290,86 +300,8 @@ pub(super) fn maps(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log]) ->
     figures
 }
 
-/// How far the layers moved: the largest over a layer's components, the paper's figure 2.
-pub(super) fn updates(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log]) -> Vec<Figure> {
-    let with: Vec<&&Log> = logs.iter().filter(|log| !log.updates.is_empty()).collect();
-    let Some(first) = with.first() else {
-        return Vec::new();
-    };
-    let mut layers: Vec<String> = Vec::new();
-    for update in &first.updates[0].1 {
-        let layer = group(&update.name);
-        if !layers.contains(&layer) {
-            layers.push(layer);
-        }
-    }
-    let steps: Vec<usize> = first.updates.iter().map(|(step, _)| *step).collect();
-    let shown = steps.len().min(6);
-    let chosen: Vec<usize> = (0..shown)
-        .map(|i| steps[i * (steps.len() - 1) / (shown - 1).max(1)])
-        .collect();
-    let figure = |kind: &str, what: &str, of: &dyn Fn(&Update, usize) -> f64| {
-        let panel = |from: usize, title: &str| Panel {
-            title: title.to_owned(),
-            is_apart: false,
-            lines: chosen
-                .iter()
-                .enumerate()
-                .map(|(style, step)| {
-                    let updates = || {
-                        with.iter()
-                            .flat_map(|log| log.updates.iter().filter(|(at, _)| at == step))
-                    };
-                    let value = |layer: &String| {
-                        let largest = |updates: &[Update]| {
-                            let of_layer = updates.iter().filter(|update| group(&update.name) == *layer);
-                            of_layer.map(|update| of(update, from)).fold(f64::NAN, f64::max)
-                        };
-                        mean(&updates().map(|(_, updates)| largest(updates)).collect::<Vec<_>>())
-                    };
-                    Line {
-                        name: format!("step {step}"),
-                        style,
-                        is_dashed: style % 2 == 1,
-                        points: layers
-                            .iter()
-                            .enumerate()
-                            .map(|(i, layer)| (i as f64, value(layer)))
-                            .collect(),
-                        ..Line::default()
-                    }
-                })
-                .collect(),
-        };
-        let title = format!("{}, {}: {what} of each layer", task.name, condition.name);
-        Figure {
-            name: file_name(&[&task.name, &condition.name, kind]),
-            caption: format!(
-                "{title} at evaluations: the largest over the layer's components, mean over {} runs (the paper's figure 2, if \
-                 each iteration ends with an evaluation).",
-                with.len()
-            ),
-            svg: panels(&Panels {
-                title,
-                y_label: what.to_owned(),
-                y_scale: Scale::Log,
-                places: layers.clone(),
-                has_legend: true,
-                panels: vec![panel(0, "from the start"), panel(1, "from the evaluation before")],
-                ..blank()
-            }),
-        }
-    };
-    vec![
-        figure("update-rms", "RMS update", &|update, from| update.rms[from]),
-        figure("update-cosine", "cosine distance", &|update, from| {
-            update.cosine[from]
-        }),
-    ]
-}
-
 /// `layer.3`, `embeddings`, `pooler`, `classifier`.
-fn group(name: &str) -> String {
+pub(super) fn group(name: &str) -> String {
     if let Some((layer, _)) = layer_of(name) {
         return format!("layer.{layer}");
     }

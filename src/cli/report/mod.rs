@@ -1,6 +1,7 @@
 //! `cwgnc report`: the records of a study become tables, tests, figures and a page.
 //!
-//! [`records`] and [`series`] read; [`analysis`] counts and tests; [`tables`], [`figures`] and [`logs`] show; [`page`] puts it all
+//! [`records`] and [`series`] read; [`analysis`] counts and tests; [`tables`], [`figures`], [`logs`] and
+//! [`updates`] show; [`page`] puts it all
 //! in order. Nothing here reads a clock: the same records and flags give the same bytes.
 
 mod analysis;
@@ -11,6 +12,7 @@ mod page;
 mod records;
 mod series;
 mod tables;
+mod updates;
 
 use super::{Error, aligned, print, progress};
 use crate::checkpoint;
