@@ -16,37 +16,38 @@ pub fn html(document: &Document) -> String {
     );
     page += &contents(document);
     let mut headings = 0;
-    for block in &document.blocks {
-        match block {
-            Block::Heading(title) => {
-                headings += 1;
-                page += &format!("<h2 id=\"section-{headings}\">{}</h2>\n", escaped(title));
-            }
-            Block::Paragraph(words) => page += &format!("<p>{}</p>\n", escaped(words)),
-            Block::List(points) => {
-                let points: String = points
-                    .iter()
-                    .map(|p| format!("<li>{}</li>\n", escaped(p)))
-                    .collect();
-                page += &format!("<ul>\n{points}</ul>\n");
-            }
-            Block::Table(table) => page += &rows(table),
-            Block::Figure(drawn) => {
-                page += &format!(
-                    "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{}</div>\n<figcaption>{}</figcaption>\n</figure>\n",
-                    drawn.svg,
-                    escaped(&drawn.caption)
-                );
-            }
-            Block::Code(code) => {
-                page += &format!(
-                    "<pre tabindex=\"0\"><code>{}</code></pre>\n",
-                    escaped(code.trim_end())
-                )
-            }
-        }
+    for part in &document.blocks {
+        headings += usize::from(matches!(part, Block::Heading(_)));
+        page += &block(part, headings);
     }
     page + "</main>\n</body>\n</html>\n"
+}
+
+/// One part of the page; `section` is the number of the last heading.
+fn block(block: &Block, section: usize) -> String {
+    match block {
+        Block::Heading(title) => format!("<h2 id=\"section-{section}\">{}</h2>\n", escaped(title)),
+        Block::Paragraph(words) => format!("<p>{}</p>\n", escaped(words)),
+        Block::List(points) => format!("<ul>\n{}</ul>\n", each(points, "<li>", "</li>\n")),
+        Block::Table(table) => rows(table),
+        Block::Figure(drawn) => format!(
+            "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{}</div>\n<figcaption>{}</figcaption>\n</figure>\n",
+            drawn.svg,
+            escaped(&drawn.caption)
+        ),
+        Block::Code(code) => {
+            let code = escaped(code.trim_end());
+            format!("<pre tabindex=\"0\"><code>{code}</code></pre>\n")
+        }
+    }
+}
+
+/// Texts, each between these tags.
+fn each(texts: &[String], before: &str, after: &str) -> String {
+    let tagged = texts
+        .iter()
+        .map(|text| format!("{before}{}{after}", escaped(text)));
+    tagged.collect::<Vec<_>>().concat()
 }
 
 /// Links to the sections.
@@ -55,33 +56,26 @@ fn contents(document: &Document) -> String {
         Block::Heading(title) => Some(title),
         _ => None,
     });
-    let links = (1..)
-        .zip(titles)
-        .map(|(i, title)| format!("<a href=\"#section-{i}\">{}</a>\n", escaped(title)));
-    format!("<nav>\n{}</nav>\n", links.collect::<String>())
+    let link = |(i, title): (usize, &String)| format!("<a href=\"#section-{i}\">{}</a>\n", escaped(title));
+    let links: Vec<String> = (1..).zip(titles).map(link).collect();
+    format!("<nav>\n{}</nav>\n", links.concat())
 }
 
 fn rows(table: &Table) -> String {
-    let header: String = table
-        .header
-        .iter()
-        .map(|cell| format!("<th scope=\"col\">{}</th>", escaped(cell)))
-        .collect();
-    let mut body = String::new();
-    for row in &table.rows {
-        let (name, cells) = row
-            .split_first()
-            .map_or(("", &[][..]), |(name, cells)| (name.as_str(), cells));
-        let cells: String = cells
-            .iter()
-            .map(|cell| format!("<td>{}</td>", escaped(cell)))
-            .collect();
-        body += &format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", escaped(name));
-    }
+    let row = |row: &Vec<String>| {
+        let (name, cells) = row.split_at(row.len().min(1));
+        let (name, cells) = (
+            each(name, "<th scope=\"row\">", "</th>"),
+            each(cells, "<td>", "</td>"),
+        );
+        format!("<tr>{name}{cells}</tr>\n")
+    };
+    let body = table.rows.iter().map(row).collect::<Vec<_>>().concat();
     format!(
-        "<figure>\n<figcaption>{}</figcaption>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>{header}</tr></thead>\n\
+        "<figure>\n<figcaption>{}</figcaption>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>{}</tr></thead>\n\
          <tbody>\n{body}</tbody>\n</table>\n</div>\n</figure>\n",
-        escaped(&table.caption)
+        escaped(&table.caption),
+        each(&table.header, "<th scope=\"col\">", "</th>")
     )
 }
 

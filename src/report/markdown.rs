@@ -4,33 +4,37 @@ use super::{Block, Document, Table};
 
 /// Writes the report.
 pub fn markdown(document: &Document) -> String {
-    let mut text = format!("# {}\n", escaped(&document.title));
-    for block in &document.blocks {
-        text.push('\n');
-        match block {
-            Block::Heading(title) => text += &format!("## {}\n", escaped(title)),
-            Block::Paragraph(words) => text += &format!("{}\n", escaped(words)),
-            Block::List(points) => points
-                .iter()
-                .for_each(|point| text += &format!("- {}\n", escaped(point))),
-            Block::Table(table) => text += &pipes(table),
-            Block::Figure(figure) => {
-                let caption = escaped(&figure.caption);
-                text += &format!("![{caption}](figures/{}.svg)\n\n{caption}\n", figure.name);
-            }
-            Block::Code(code) => text += &fenced(code),
+    let blocks = document.blocks.iter().map(block);
+    let parts = [format!("# {}\n", escaped(&document.title))]
+        .into_iter()
+        .chain(blocks);
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Heading(title) => format!("## {}\n", escaped(title)),
+        Block::Paragraph(words) => format!("{}\n", escaped(words)),
+        Block::List(points) => {
+            let points = points.iter().map(|point| format!("- {}\n", escaped(point)));
+            points.collect::<Vec<_>>().concat()
         }
+        Block::Table(table) => pipes(table),
+        Block::Figure(figure) => {
+            let caption = escaped(&figure.caption);
+            format!("![{caption}](figures/{}.svg)\n\n{caption}\n", figure.name)
+        }
+        Block::Code(code) => fenced(code),
     }
-    text
 }
 
 fn pipes(table: &Table) -> String {
-    let line = |cells: &[String]| {
+    let line = |cells: &Vec<String>| {
         let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let numbers = "---:|".repeat(table.header.len().saturating_sub(1));
-    let rows: String = table.rows.iter().map(|row| line(row)).collect();
+    let rows = table.rows.iter().map(line).collect::<Vec<_>>().concat();
     format!(
         "{}|---|{numbers}\n{rows}\n{}\n",
         line(&table.header),

@@ -207,17 +207,15 @@ fn value(run: &Run, metric: &str) -> Result<Option<f64>, Error> {
         .metrics
         .get(metric)
         .or_else(|| run.metrics.get(&format!("eval_{metric}")));
-    match found {
-        Some(value) => Ok(value.as_f64()),
-        None => {
-            let known = run.metrics.keys().map(String::as_str).chain(["best"]);
-            let near = nearest(metric, known).join(", ");
-            Err(Error::Usage(format!(
-                "--metric {metric}: run {} has no such metric; nearest: {near}",
-                run.id
-            )))
-        }
+    if let Some(value) = found {
+        return Ok(value.as_f64());
     }
+    let known = run.metrics.keys().map(String::as_str).chain(["best"]);
+    let near = nearest(metric, known).join(", ");
+    Err(Error::Usage(format!(
+        "--metric {metric}: run {} has no such metric; nearest: {near}",
+        run.id
+    )))
 }
 
 fn summarise<'r>(

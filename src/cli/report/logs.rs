@@ -45,14 +45,14 @@ impl Logs {
 fn medians(logs: &[&Log], of: impl Fn(&super::series::Step) -> f64) -> Vec<(f64, [f64; 3])> {
     let mut steps: Vec<usize> = logs
         .iter()
-        .flat_map(|log| log.steps.iter().map(|s| s.step))
+        .flat_map(|log| log.steps.iter().map(|s| s.number))
         .collect();
     steps.sort_unstable();
     steps.dedup();
     let values = |step: usize| -> Vec<f64> {
         let logged = logs
             .iter()
-            .flat_map(|log| log.steps.iter().filter(|s| s.step == step));
+            .flat_map(|log| log.steps.iter().filter(|s| s.number == step));
         sorted(&logged.map(&of).filter(|x| x.is_finite()).collect::<Vec<_>>())
     };
     let each = steps
@@ -67,14 +67,14 @@ fn medians(logs: &[&Log], of: impl Fn(&super::series::Step) -> f64) -> Vec<(f64,
 fn means(logs: &[&Log], of: impl Fn(&super::series::Step) -> f64) -> Vec<(f64, f64)> {
     let mut steps: Vec<usize> = logs
         .iter()
-        .flat_map(|log| log.steps.iter().map(|s| s.step))
+        .flat_map(|log| log.steps.iter().map(|s| s.number))
         .collect();
     steps.sort_unstable();
     steps.dedup();
     let mean_at = |step: usize| {
         let logged = logs
             .iter()
-            .flat_map(|log| log.steps.iter().filter(|s| s.step == step));
+            .flat_map(|log| log.steps.iter().filter(|s| s.number == step));
         mean(&logged.map(&of).filter(|x| x.is_finite()).collect::<Vec<_>>())
     };
     steps

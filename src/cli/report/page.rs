@@ -116,8 +116,8 @@ fn introduction(args: &Report, tasks: &[Task<'_>]) -> String {
 
 /// The flags that lead to this report.
 fn command_line(args: &Report) -> String {
-    let mut line = "cwgnc report .".to_owned();
-    let mut add = |flag: &str, value: String| line += &format!(" {flag} {value}");
+    let mut words = vec!["cwgnc report .".to_owned()];
+    let mut add = |flag: &str, value: String| words.push(format!("{flag} {value}"));
     let quoted = |text: &str| {
         let is_plain =
             |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/' | ':' | '=');
@@ -148,7 +148,7 @@ fn command_line(args: &Report) -> String {
     if let Some(layer) = args.layer {
         add("--layer", layer.to_string());
     }
-    line
+    words.join(" ")
 }
 
 fn shown(value: Option<&Value>) -> String {
@@ -217,7 +217,7 @@ fn versions(args: &Report) -> Result<Option<Block>, Error> {
     for (key, value) in &record {
         match value {
             Value::Object(entries) => {
-                rows.extend(entries.iter().map(|(name, v)| vec![name.clone(), shown(Some(v))]))
+                rows.extend(entries.iter().map(|(name, v)| vec![name.clone(), shown(Some(v))]));
             }
             Value::Array(items) => {
                 let items: Vec<String> = items.iter().map(|item| shown(Some(item))).collect();

@@ -19,7 +19,7 @@ pub(super) struct Log {
 /// One logged step.
 #[derive(Debug)]
 pub(super) struct Step {
-    pub(super) step: usize,
+    pub(super) number: usize,
     /// The share of elements that were clipped.
     pub(super) clipped_elements: f64,
     /// The share of parameters of which something was clipped.
@@ -102,7 +102,7 @@ fn logged_step(step: usize, line: &Value, components: &[Value]) -> Step {
     let numbers = |key: &str| -> Vec<f64> { components.iter().map(|c| number(&c[key])).collect() };
     let clipped = components.iter().filter(|c| c["clipped"] == true).count();
     Step {
-        step,
+        number: step,
         clipped_elements: number(&line["clipped_elements"]),
         clipped_parameters: clipped as f64 / components.len() as f64,
         norms: numbers("grad_norm_before"),

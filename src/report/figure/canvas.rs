@@ -18,7 +18,7 @@ pub(super) const WIDTH: u32 = 1600;
 /// The size of letters, as plotters counts it (1.24 times the font size): 12 pixels.
 pub(super) const TEXT: f64 = 30.0;
 
-/// The width of a letter, on average, in units. Arial and DejaVu Sans are narrower and wider than this by a tenth.
+/// The width of a letter, on average, in units. Common fonts are narrower and wider than this by a tenth.
 const LETTER: f64 = 14.0;
 
 pub(super) const PAPER: RGBColor = RGBColor(255, 255, 255);
@@ -164,8 +164,8 @@ pub(super) struct Axes<'t> {
     pub(super) y_label: &'t str,
     pub(super) x_ticks: Vec<f64>,
     pub(super) y_ticks: Vec<f64>,
-    pub(super) x_tick: &'t dyn Fn(&f64) -> String,
-    pub(super) y_tick: &'t dyn Fn(&f64) -> String,
+    pub(super) x_tick: &'t dyn Fn(f64) -> String,
+    pub(super) y_tick: &'t dyn Fn(f64) -> String,
     /// Room for the ticks at the left.
     pub(super) left: f64,
     /// Room at the bottom.
@@ -200,8 +200,8 @@ pub(super) fn axes<'a>(area: &Area<'a>, axes: &Axes<'_>) -> Drawn<Chart<'a>> {
         .axis_desc_style(label)
         .x_desc(axes.x_label)
         .y_desc(axes.y_label)
-        .x_label_formatter(axes.x_tick)
-        .y_label_formatter(axes.y_tick)
+        .x_label_formatter(&|x| (axes.x_tick)(*x))
+        .y_label_formatter(&|y| (axes.y_tick)(*y))
         .draw()?;
     Ok(chart)
 }
@@ -233,8 +233,8 @@ pub(super) fn power_ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
 }
 
 /// A tick of a plain axis: as few digits as show it.
-pub(super) fn plain(x: &f64) -> String {
-    let x = super::super::significant(*x, 6);
+pub(super) fn plain(x: f64) -> String {
+    let x = super::super::significant(x, 6);
     if x == 0.0 {
         "0".to_owned()
     } else if x.abs() < 1e-3 || x.abs() >= 1e6 {
@@ -245,8 +245,8 @@ pub(super) fn plain(x: &f64) -> String {
 }
 
 /// A tick of an axis of logarithms.
-pub(super) fn power(x: &f64) -> String {
-    let value = super::super::significant(f64::powf(10.0, *x), 1);
+pub(super) fn power(x: f64) -> String {
+    let value = super::super::significant(f64::powf(10.0, x), 1);
     if (0.01..=1000.0).contains(&value) {
         value.to_string()
     } else {
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn ticks() {
-        let shown = [0.0, 0.1 + 0.2, -2.5, 300.0, 1e-4, 2e7].map(|x| plain(&x));
+        let shown = [0.0, 0.1 + 0.2, -2.5, 300.0, 1e-4, 2e7].map(plain);
         assert_eq!(shown, ["0", "0.3", "-2.5", "300", "1e-4", "2e7"]);
     }
 

@@ -38,40 +38,40 @@ const SCALE: [(f64, f64, f64); 5] = [
 
 /// Draws the logarithms of the values as shades.
 pub fn heat(figure: &Heat) -> String {
-    let row: u32 = if figure.rows.len() > 60 { 24 } else { 30 };
-    let height = row * figure.rows.len() as u32 + 150;
-    draw(&figure.title, height, |sheet| {
-        let left = room(figure.rows.iter().map(String::as_str), 640.0) as i32 + 20;
-        let right = WIDTH as i32 - 220;
+    let row = if figure.rows.len() > 60 { 24.0 } else { 30.0 };
+    let bottom = 20.0 + row * figure.rows.len() as f64;
+    draw(&figure.title, bottom as u32 + 130, |sheet| {
+        let left = room(figure.rows.iter().map(String::as_str), 640.0) + 20.0;
+        let right = f64::from(WIDTH) - 220.0;
         let chosen = chosen(figure.columns.len());
-        let logarithms = || {
+        let values = || {
             figure
                 .values
                 .iter()
                 .flatten()
                 .filter(|v| v.is_finite() && **v > 0.0)
-                .map(|v| v.log10())
         };
-        let high = logarithms().fold(f64::NEG_INFINITY, f64::max);
-        let low = logarithms().fold(high, f64::min).max(high - SPAN);
-        let column = |c: usize| left + ((right - left) as usize * c / chosen.len().max(1)) as i32;
+        let high = values().map(|v| v.log10()).fold(f64::NEG_INFINITY, f64::max);
+        let low = values().map(|v| v.log10()).fold(high, f64::min).max(high - SPAN);
+        let column =
+            |c: usize| (left + (right - left) * c as f64 / chosen.len().max(1) as f64).round() as i32;
         for (r, (name, values)) in figure.rows.iter().zip(&figure.values).enumerate() {
-            let y = 20 + r as i32 * row as i32;
+            let (top, end) = (20.0 + r as f64 * row, 20.0 + (r + 1) as f64 * row);
             let style = text(QUIET, HPos::Right, VPos::Center);
-            let name = fitted(name, f64::from(left) - 10.0);
-            sheet.draw(&Text::new(name, (left - 10, y + row as i32 / 2 + 2), style))?;
+            let place = (left as i32 - 10, f64::midpoint(top, end) as i32 + 2);
+            sheet.draw(&Text::new(fitted(name, left - 10.0), place, style))?;
             let shades: Vec<_> = chosen.iter().map(|&c| shade(values[c], low, high)).collect();
             let mut begin = 0;
             for same in shades.chunk_by(|a, b| a == b) {
-                let end = begin + same.len();
+                let next = begin + same.len();
                 if let Some(t) = same[0] {
-                    let corners = [(column(begin), y), (column(end), y + row as i32)];
+                    let corners = [(column(begin), top as i32), (column(next), end as i32)];
                     sheet.draw(&Rectangle::new(corners, colour(t).filled()))?;
                 }
-                begin = end;
+                begin = next;
             }
         }
-        let bottom = 20 + (row as usize * figure.rows.len()) as i32;
+        let bottom = bottom as i32;
         for tick in 0..=4 {
             let c = tick * (chosen.len().max(1) - 1) / 4;
             if let Some(&step) = chosen.get(c).and_then(|&c| figure.columns.get(c)) {
@@ -81,12 +81,9 @@ pub fn heat(figure: &Heat) -> String {
             }
         }
         let style = text(INK, HPos::Center, VPos::Top);
-        sheet.draw(&Text::new(
-            "step",
-            (i32::midpoint(left, right), bottom + 56),
-            style,
-        ))?;
-        key(sheet, right + 40, bottom, low, high)
+        let middle = f64::midpoint(left, right) as i32;
+        sheet.draw(&Text::new("step", (middle, bottom + 56), style))?;
+        key(sheet, right as i32 + 40, bottom, low, high)
     })
 }
 
@@ -135,7 +132,7 @@ fn key(sheet: &Area<'_>, x: i32, bottom: i32, low: f64, high: f64) -> Drawn {
     let ends = [(low, 0.0), (high, 1.0)];
     for (value, t) in ends {
         let y = place(t) + if t == 0.0 { -14 } else { 16 };
-        let shown = plain(&significant(10.0_f64.powf(value), 2));
+        let shown = plain(significant(10.0_f64.powf(value), 2));
         sheet.draw(&Text::new(shown, (x + 48, y), style.clone()))?;
     }
     // The powers of ten between, where they do not run into the ends.
@@ -147,7 +144,7 @@ fn key(sheet: &Area<'_>, x: i32, bottom: i32, low: f64, high: f64) -> Drawn {
         };
         if f64::from(height) * t.min(1.0 - t) > 60.0 {
             sheet.draw(&Text::new(
-                power(&f64::from(whole)),
+                power(f64::from(whole)),
                 (x + 48, place(t) + 2),
                 style.clone(),
             ))?;

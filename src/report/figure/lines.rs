@@ -158,7 +158,7 @@ impl<'f> Frame<'f> {
             frame.x = -0.5..figure.places.len() as f64 - 0.5;
         }
         frame.y = range(values().map(|v| frame.upwards(v)));
-        let shown: Vec<String> = frame.y_ticks().iter().map(|y| frame.y_tick(y)).collect();
+        let shown: Vec<String> = frame.y_ticks().into_iter().map(|y| frame.y_tick(y)).collect();
         frame.left = room(shown.iter().map(String::as_str), 150.0).max(60.0) + 62.0;
         frame
     }
@@ -186,14 +186,14 @@ impl<'f> Frame<'f> {
         }
     }
 
-    fn y_tick(&self, y: &f64) -> String {
+    fn y_tick(&self, y: f64) -> String {
         match self.figure.y_scale {
             Scale::Linear => plain(y),
             Scale::Log => power(y),
         }
     }
 
-    fn x_tick(&self, x: &f64) -> String {
+    fn x_tick(&self, x: f64) -> String {
         if !self.figure.places.is_empty() {
             return String::new();
         }
@@ -306,17 +306,24 @@ impl<'f> Frame<'f> {
     }
 }
 
-/// Draws a marker, one of four shapes, so that two lines of one panel differ in grey as well.
+/// Draws a marker, one of eight shapes, so that lines of one panel differ in grey as well.
 fn mark<C: CoordTranslate>(area: &DrawingArea<SVGBackend<'_>, C>, style: usize, at: C::From) -> Drawn
 where
     C::From: Clone,
 {
     let ink = colour(style);
-    match style % 4 {
+    let outline = |corners: &[(i32, i32)]| {
+        EmptyElement::at(at.clone()) + PathElement::new(corners.to_vec(), ink.stroke_width(4))
+    };
+    match style % 8 {
         0 => area.draw(&Circle::new(at, 7, ink.filled())),
         1 => area.draw(&TriangleMarker::new(at, 10, ink.filled())),
         2 => area.draw(&Cross::new(at, 8, ink.stroke_width(4))),
-        _ => area.draw(&Circle::new(at, 8, ink.stroke_width(4))),
+        3 => area.draw(&Circle::new(at, 8, ink.stroke_width(4))),
+        4 => area.draw(&outline(&[(-7, -7), (7, -7), (7, 7), (-7, 7), (-7, -9)])),
+        5 => area.draw(&outline(&[(0, -11), (11, 0), (0, 11), (-11, 0), (1, -12)])),
+        6 => area.draw(&outline(&[(-10, 0), (10, 0), (0, 0), (0, -10), (0, 10)])),
+        _ => area.draw(&outline(&[(-10, 8), (10, 8), (0, -10), (-11, 9)])),
     }
 }
 
@@ -333,8 +340,7 @@ fn legend(figure: &Panels) -> Vec<&Line> {
 
 fn draw_legend(area: &Area<'_>, names: &[&Line]) -> Drawn {
     let width = f64::from(area.dim_in_pixel().0);
-    for (row, line) in names.iter().enumerate() {
-        let y = 60 + 40 * row as i32;
+    for (y, line) in (60_i32..).step_by(40).zip(names) {
         let ink = if line.is_quiet { QUIET } else { colour(line.style) };
         let step = if line.is_dashed { 20 } else { 60 };
         for x in (4..64).step_by(step) {

@@ -1,7 +1,7 @@
 //! Statistics of a study: what `n` runs of a condition reached, and how that differs from a control.
 //!
 //! * [`summary`]: mean, standard deviation, median, quantiles.
-//! * [`bootstrap`]: intervals for any statistic, percentile and BCa, from a seeded generator.
+//! * [`bootstrap`]: intervals for any statistic, percentile and `BCa`, from a seeded generator.
 //! * [`level`]: does a condition reach higher values? Welch's t test and the Mann-Whitney U test.
 //! * [`spread`]: does it vary less? The test of Brown and Forsythe.
 //! * [`failures`]: do fewer runs fail? Fisher's exact test, Wilson's interval.
