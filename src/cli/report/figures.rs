@@ -130,7 +130,7 @@ fn curves(task: &Task<'_>) -> Option<Figure> {
     Some(Figure {
         name: file_name(&[&task.name, "curves"]),
         caption: format!(
-            "{title}: median and quartiles of the runs of each condition; grey and broken: those of {}. The broken black line is \
+            "{title}: median and quartiles of the runs of each condition; grey and broken: those of {}. The broken line across each panel is \
              the value that a run must exceed not to have failed.",
             control.name
         ),

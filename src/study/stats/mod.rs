@@ -1,6 +1,6 @@
 //! Statistics of a study: what `n` runs of a condition reached, and how that differs from a control.
 //!
-//! * [`summary`]: mean, standard deviation, median, quantiles.
+//! * [`mod@summary`]: mean, standard deviation, median, quantiles.
 //! * [`bootstrap`]: intervals for any statistic, percentile and `BCa`, from a seeded generator.
 //! * [`level`]: does a condition reach higher values? Welch's t test and the Mann-Whitney U test.
 //! * [`spread`]: does it vary less? The test of Brown and Forsythe.
