@@ -35,6 +35,7 @@
 //! * [`model`]: BERT and RoBERTa with a head. `checkpoint`: model folders.
 //! * [`oracle`]: the judge of other people's clipping. [`cases`]: what it asks them.
 //! * [`train`]: steps and runs. `data`: text to tokens, metrics.
+//! * `study`: statistics of many runs. `report`: records to Markdown, CSV, SVG and HTML.
 //! * `cli`: the command `cwgnc`.
 //!
 //! # Features
@@ -65,4 +66,8 @@ pub mod pool;
 pub mod random;
 pub mod real;
 pub mod reduce;
+#[cfg(feature = "cli")]
+pub mod report;
+#[cfg(feature = "cli")]
+pub mod study;
 pub mod train;

@@ -5,6 +5,7 @@
 use super::clip::args::Clip;
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
+use super::report::args as report;
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(super) enum Command {
     Predict(Predict),
     Inspect(Inspect),
     Clip(Box<Clip>),
+    Report(report::Report),
     Cases(oracle::Cases),
     Check(Box<oracle::Check>),
     Identify(oracle::Identify),
@@ -94,6 +96,9 @@ pub(super) struct Finetune {
     /// Evaluate every N steps as well as at the end
     #[arg(long, visible_alias = "eval-steps", value_name = "N", value_parser = at_least_one, help_heading = "Output")]
     pub(super) eval_every: Option<usize>,
+    /// Log at each evaluation how far every parameter has moved, from the start and from the evaluation before
+    #[arg(long, help_heading = "Output")]
+    pub(super) log_updates: bool,
     /// Print the results as JSON
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,

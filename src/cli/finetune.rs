@@ -14,7 +14,7 @@ use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, SequenceClassifier, init};
 use crate::real::Real;
-use crate::train::{Plan, Run, Sequence, Trainer};
+use crate::train::{Plan, Run, Sequence, Trainer, UpdateMeter};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,6 +43,8 @@ struct Job<'a, T: Real> {
     plan: Plan,
     trainer: Trainer<T>,
     totals: TrainingTotals,
+    /// Under `--log-updates`.
+    updates: Option<UpdateMeter<T>>,
     progress: Progress,
 }
 
@@ -78,10 +80,14 @@ impl<'a, T: Real> Job<'a, T> {
             threads,
         )?;
         let mut totals = TrainingTotals::default();
+        let mut updates = args.log_updates.then(|| UpdateMeter::new(model.clone()));
         let start = start(args, &output, &record)?;
         let trainer = match &start {
             Start::From(path) => {
                 let resumed = resume::load(path, &config, adamw(args))?;
+                if let Some(meter) = &mut updates {
+                    resume::load_previous(path, meter.previous_mut())?;
+                }
                 (totals.all_steps, totals.loss_sum) = (resumed.steps_done, resumed.loss_sum);
                 progress.message(&format!(
                     "resuming after step {} from {}",
@@ -109,6 +115,7 @@ impl<'a, T: Real> Job<'a, T> {
             plan,
             trainer,
             totals,
+            updates,
             progress,
         })
     }
@@ -132,15 +139,19 @@ impl<'a, T: Real> Job<'a, T> {
         let mut log = Log::open(&self.output.join(output::LOG), self.totals.all_steps)?;
         let sequences = std::mem::take(&mut self.train);
         let mut run = Run::new(self.trainer, self.plan.clone(), &sequences, self.totals.all_steps);
-        let training = TrainingLoop {
+        let mut training = TrainingLoop {
             args: self.args,
             output: &self.output,
             corpus: &self.corpus,
             dev: &self.dev,
             raw_config: &self.raw_config,
             encoder: &self.encoder,
+            updates: self.updates,
         };
         training.run(&mut run, &mut log, &mut self.totals, &mut self.progress)?;
+        let updates = training
+            .updates
+            .map(|mut meter| meter.measure(&run.trainer.model));
 
         let Trainer { config, model, .. } = run.trainer;
         check_finite(&model, self.totals.all_steps)?;
@@ -157,7 +168,8 @@ impl<'a, T: Real> Job<'a, T> {
             .len()
             .div_ceil(self.plan.batch_size * self.plan.accumulation);
         let epoch = self.totals.all_steps as f64 / per_epoch as f64;
-        log.write(&log::eval_line(self.totals.all_steps, epoch, &scores))?;
+        let line = log::eval_line(self.totals.all_steps, epoch, &scores, updates.as_deref());
+        log.write(&line)?;
         log.sync()?;
         resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
         let train = output::train_results(&self.totals, sequences.len(), epoch);

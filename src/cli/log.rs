@@ -6,7 +6,7 @@ use super::Error;
 use super::score::Scores;
 
 use crate::checkpoint::{self, CheckpointError};
-use crate::train::StepRecord;
+use crate::train::{ParameterUpdate, StepRecord};
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -119,13 +119,31 @@ pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
     })
 }
 
-/// The line of an evaluation after a step.
-pub(super) fn eval_line(step: usize, epoch: f64, scores: &[Scores]) -> Value {
+/// The line of an evaluation after a step; `updates` are those since the start and since the evaluation before.
+pub(super) fn eval_line(
+    step: usize,
+    epoch: f64,
+    scores: &[Scores],
+    updates: Option<&[ParameterUpdate]>,
+) -> Value {
     let mut line = Map::new();
     line.insert("step".to_owned(), step.into());
     line.insert("epoch".to_owned(), epoch.into());
     for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
         line.insert(name.clone(), (*value).into());
     }
+    if let Some(updates) = updates {
+        line.insert("updates".to_owned(), updates.iter().map(update).collect());
+    }
     Value::Object(line)
+}
+
+fn update(update: &ParameterUpdate) -> Value {
+    json!({
+        "name": update.name,
+        "rms_from_start": update.from_start.rms,
+        "cosine_distance_from_start": update.from_start.cosine,
+        "rms_from_previous": update.from_previous.rms,
+        "cosine_distance_from_previous": update.from_previous.cosine,
+    })
 }

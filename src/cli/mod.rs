@@ -4,7 +4,8 @@
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), the folder `clip`, and what they share: `args` and `number` (the
 //! flags), `corpus` (from flags to tokenised sequences), `plan` and `training` (the steps), `score` (outputs to metrics),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
-//! the terminal). The commands of the judge are in `oracle`.
+//! the terminal). The commands of the judge are in `oracle`, tables and
+//! figures of a study in `report`.
 
 mod args;
 mod clip;
@@ -20,6 +21,7 @@ mod plan;
 mod predict;
 mod progress;
 mod record;
+mod report;
 mod resume;
 mod score;
 mod settings;
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
         args::Command::Predict(args) => predict::command(&args).map(|()| 0),
         args::Command::Inspect(args) => inspect::command(&args).map(|()| 0),
         args::Command::Clip(args) => clip::command(&args).map_err(Error::judging),
+        args::Command::Report(args) => report::command(&args).map(|()| 0),
         args::Command::Cases(args) => oracle::cases::command(&args).map_err(Error::judging),
         args::Command::Check(args) => oracle::check::command(&args).map_err(Error::judging),
         args::Command::Identify(args) => oracle::identify::command(&args).map_err(Error::judging),
@@ -80,6 +83,8 @@ enum Error {
     Training(String),
     /// A run folder that cannot be resumed.
     Resume(String),
+    /// Records that cannot be reported; the text says which file and line.
+    Report(String),
     /// Something cannot be judged; the text says which file and why.
     Judge(String),
     /// The results could not be printed.
@@ -106,9 +111,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Training(text) | Self::Resume(text) | Self::Judge(text) => {
-                f.write_str(text)
-            }
+            Self::Usage(text)
+            | Self::Training(text)
+            | Self::Resume(text)
+            | Self::Report(text)
+            | Self::Judge(text) => f.write_str(text),
             Self::Checkpoint(error) => error.fmt(f),
             Self::Data(error) => error.fmt(f),
             Self::Folder { path, source } => write!(f, "cannot use folder {}: {source}", path.display()),

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 const MOMENTS: &str = "optimizer.safetensors";
 const STATE: &str = "state.json";
+/// The weights at the last evaluation, which `--log-updates` measures from.
+const PREVIOUS: &str = "previous_evaluation.safetensors";
 const PREFIX: &str = "checkpoint-";
 
 /// A run as it was after some step.
@@ -45,7 +47,8 @@ pub(super) fn save_model<T: Real>(
 
 /// Writes the checkpoint of the state after `steps_done` steps and removes all but the last `keep`.
 ///
-/// The folder appears under its name when all its files are on the disk.
+/// The folder appears under its name when all its files are on the disk. `previous` are the weights at the last evaluation, if they
+/// will be asked for.
 pub(super) fn save<T: Real>(
     dir: &Path,
     trainer: &Trainer<T>,
@@ -53,6 +56,7 @@ pub(super) fn save<T: Real>(
     raw_config: &Map<String, Value>,
     encoder: &TextEncoder,
     keep: usize,
+    previous: Option<&SequenceClassifier<T>>,
 ) -> Result<PathBuf, Error> {
     let step = totals.all_steps;
     let (partial, path) = (
@@ -71,6 +75,7 @@ pub(super) fn save<T: Real>(
     });
     let written = save_model(&partial, &trainer.config, raw_config, encoder, &trainer.model)
         .and_then(|()| save_moments(&partial.join(MOMENTS), trainer))
+        .and_then(|()| previous.map_or(Ok(()), |model| save_previous(&partial.join(PREVIOUS), model)))
         .and_then(|()| output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new())));
     if let Err(error) = written {
         // A full disk is no place for half a checkpoint.
@@ -116,6 +121,26 @@ fn save_moments<T: Real>(path: &Path, trainer: &Trainer<T>) -> Result<(), Error>
         }
     }
     Ok(checkpoint::save_tensors(path, &tensors)?)
+}
+
+fn save_previous<T: Real>(path: &Path, model: &SequenceClassifier<T>) -> Result<(), Error> {
+    Ok(checkpoint::save_tensors(path, &model.params())?)
+}
+
+/// Reads the weights at the last evaluation before a checkpoint.
+pub(super) fn load_previous<T: Real>(path: &Path, model: &mut SequenceClassifier<T>) -> Result<(), Error> {
+    let file = path.join(PREVIOUS);
+    let tensors = checkpoint::load_tensors::<T>(&file)?;
+    for (name, mut value) in model.params_mut() {
+        let shape = value.shape().to_vec();
+        let tensor = tensors.get(&name).filter(|tensor| tensor.shape() == shape);
+        let problem = || {
+            let file = file.display();
+            Error::Resume(format!("{file}: no `{name}` of the parameter's shape {shape:?}"))
+        };
+        value.assign(tensor.ok_or_else(problem)?);
+    }
+    Ok(())
 }
 
 /// Reads a checkpoint.

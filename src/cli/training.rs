@@ -12,25 +12,27 @@ use crate::model::SequenceClassifier;
 use crate::param::ParamTree;
 use crate::real::Real;
 use crate::reduce;
-use crate::train::{NotFinite, Run, Sequence, StepRecord, Trainer};
+use crate::train::{NotFinite, Run, Sequence, StepRecord, Trainer, UpdateMeter};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The loop over the steps, with what it needs beside the run itself.
-pub(super) struct TrainingLoop<'a> {
+pub(super) struct TrainingLoop<'a, T> {
     pub(super) args: &'a Finetune,
     pub(super) output: &'a Path,
     pub(super) corpus: &'a Corpus,
     pub(super) dev: &'a [Vec<Sequence>],
     pub(super) raw_config: &'a Map<String, Value>,
     pub(super) encoder: &'a TextEncoder,
+    /// Under `--log-updates`.
+    pub(super) updates: Option<UpdateMeter<T>>,
 }
 
-impl TrainingLoop<'_> {
+impl<T: Real> TrainingLoop<'_, T> {
     /// Takes every step that is left, with its log lines, evaluations and checkpoints.
-    pub(super) fn run<T: Real>(
-        &self,
+    pub(super) fn run(
+        &mut self,
         run: &mut Run<'_, T>,
         log: &mut Log,
         totals: &mut TrainingTotals,
@@ -80,8 +82,8 @@ impl TrainingLoop<'_> {
         Ok(())
     }
 
-    fn evaluate<T: Real>(
-        &self,
+    fn evaluate(
+        &mut self,
         run: &Run<'_, T>,
         record: &StepRecord,
         log: &mut Log,
@@ -98,10 +100,16 @@ impl TrainingLoop<'_> {
         )?;
         let shown: Vec<String> = named(&scores).collect();
         progress.message(&format!("step {}: {}", record.step, shown.join(", ")));
-        log.write(&log::eval_line(record.step, record.epoch, &scores))
+        let updates = self.updates.as_mut().map(|meter| meter.measure(model));
+        log.write(&log::eval_line(
+            record.step,
+            record.epoch,
+            &scores,
+            updates.as_deref(),
+        ))
     }
 
-    fn save<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
+    fn save(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
         check_finite(&run.trainer.model, totals.all_steps)?;
         let keep = self.args.save_total_limit;
         resume::save(
@@ -111,11 +119,12 @@ impl TrainingLoop<'_> {
             self.raw_config,
             self.encoder,
             keep,
+            self.updates.as_ref().map(UpdateMeter::previous),
         )
     }
 
     /// The weights are those before the step that failed: they are saved, and the error says where.
-    fn stopped<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
+    fn stopped(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
         let state = match self.save(run, totals) {
             Ok(path) => format!("is in {}", path.display()),
             Err(error) => format!("could not be saved: {error}"),

@@ -1,15 +1,17 @@
 //! Training: [`step`], one optimiser step; [`order`], which examples it takes; [`run`], all steps of a run with their
-//! seeds; [`mod@predict`], the model's outputs for many sequences.
+//! seeds; [`mod@predict`], the model's outputs for many sequences; [`update`], how far the parameters have moved.
 
 pub mod order;
 pub mod predict;
 pub mod run;
 pub mod step;
+pub mod update;
 
 pub use order::Order;
 pub use predict::predict;
 pub use run::{Plan, Run, Seeds, StepRecord};
 pub use step::{Micro, NotFinite, StepReport, Trainer};
+pub use update::{Distance, ParameterUpdate, UpdateMeter};
 
 use crate::model::{Batch, Target, Targets};
 use ndarray::Array2;

@@ -14,6 +14,7 @@ mod predict;
 mod record;
 mod refused_data;
 mod refused_flags;
+mod report;
 mod resume;
 mod resume_refused;
 mod streams;

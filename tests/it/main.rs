@@ -47,6 +47,8 @@ mod scratch;
 mod shared_data;
 #[cfg(feature = "proptest")]
 mod strategies;
+#[cfg(feature = "cli")]
+mod study_stats;
 #[cfg(feature = "checkpoint")]
 mod tensors;
 mod threads;

@@ -11,7 +11,7 @@ fn version() {
 #[test]
 fn every_command_has_help() {
     let all = cwgnc(&["--help"]).succeeded();
-    for command in ["finetune", "eval", "predict", "inspect", "clip"] {
+    for command in ["finetune", "eval", "predict", "inspect", "clip", "report"] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         for flag in ["--help", "-h"] {
             let help = cwgnc(&[command, flag]).succeeded();

@@ -334,7 +334,7 @@ fn run_json_has_every_setting_and_file() {
         "gradient_accumulation_steps": 1, "warmup_ratio": 0.0, "weight_decay": 0.0, "optimizer": "adamw-hf",
         "adam_beta1": 0.9, "adam_beta2": 0.98, "adam_epsilon": 1e-8, "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0, "dtype": "f32", "seed": 42, "init_seed": 5,
-        "data_seed": 42, "dropout_seed": 42, "logging_steps": 20, "eval_every": null,
+        "data_seed": 42, "dropout_seed": 42, "logging_steps": 20, "eval_every": null, "log_updates": false,
     });
     assert_eq!(record["settings"], expected);
     let fresh = [
@@ -345,4 +345,45 @@ fn run_json_has_every_setting_and_file() {
     ];
     assert_eq!(record["tensors"]["initialised"], serde_json::json!(fresh));
     assert_eq!(record["tensors"]["taken"], 37);
+}
+
+/// At each evaluation, how far every parameter has moved: checked on the saved weights of runs that end there, by the
+/// definitions.
+#[test]
+fn updates_are_distances_between_saved_weights() {
+    let flags = |steps: &'static str| ["--max-steps", steps, "--eval-every", "2", "--log-updates"];
+    let long = run("cli-record-updates", &flags("4"));
+    let (_, evaluations) = steps_and_evaluations(&long);
+    assert_eq!(evaluations.len(), 2);
+    // With --max-steps the learning rate falls faster; the start is the same, the way there is not.
+    let start = tensors(&run("cli-record-updates-0", &["--max-steps", "0"]).join("model.safetensors"));
+    let end = tensors(&long.join("model.safetensors"));
+    let updates = evaluations[1]["updates"].as_array().unwrap();
+    assert_eq!(updates.len(), end.len());
+    for update in updates {
+        let name = update["name"].as_str().unwrap();
+        let values = |all: &[super::files::Tensor]| all.iter().find(|t| t.name == name).unwrap().values();
+        let (x, y) = (values(&end), values(&start));
+        let apart = norm(x.iter().zip(&y).map(|(x, y)| x - y));
+        let rms = update["rms_from_start"].as_f64().unwrap();
+        assert_close(rms, apart / (x.len() as f64).sqrt(), 1e-12);
+        assert!(rms > 0.0, "{name}");
+        let dot: f64 = x.iter().zip(&y).map(|(x, y)| x * y).sum();
+        let (x, y) = (norm(x), norm(y));
+        match update["cosine_distance_from_start"].as_f64() {
+            // 1 - cos loses digits; the program's form does not.
+            Some(cosine) => assert!((cosine - (1.0 - dot / (x * y))).abs() < 1e-13, "{name}"),
+            None => assert!(x * y == 0.0, "{name}"),
+        }
+    }
+    // The first evaluation has the start before it, the second the first.
+    let first = &evaluations[0]["updates"][0];
+    assert_eq!(first["rms_from_previous"], first["rms_from_start"]);
+    let second = &updates[0];
+    let number = |line: &Value, key: &str| line[key].as_f64().unwrap();
+    let (to_first, step) = (
+        number(first, "rms_from_start"),
+        number(second, "rms_from_previous"),
+    );
+    assert!(step < to_first + number(second, "rms_from_start") && step != number(second, "rms_from_start"));
 }

@@ -19,6 +19,7 @@ const FLAGS: &[&str] = &[
     "1",
     "--eval-every",
     "3",
+    "--log-updates",
     "--dropout",
     "0.1",
 ];

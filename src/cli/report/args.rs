@@ -1,0 +1,81 @@
+//! The flags of `cwgnc report`.
+
+#![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
+
+use crate::cli::number::at_least_one;
+use clap::{Args as ClapArgs, ValueEnum};
+use std::path::PathBuf;
+
+/// Tables, tests and figures of a study, from its records alone.
+///
+/// Reads results.jsonl, study.toml and study.json of a study's folder and run.json and log.jsonl of its runs; trains
+/// nothing. Writes report.html (one page that needs nothing else), report.md, summary.csv, runs.csv and figures/*.svg,
+/// and prints the summary. The same records and flags give the same bytes. docs/study-report.md has every formula with
+/// its source, and says what each figure shows.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "A run failed if it stopped or its metric is not above what the majority class reaches.
+Each condition is compared with the control: means (Welch, Mann-Whitney), spread (Brown-Forsythe), failed runs (Fisher's
+exact test), p-values also with Holm's correction over the conditions of a task.
+
+Examples:
+  cwgnc report studies/rte
+  cwgnc report studies/rte --control baseline2 --ddof 1
+  cwgnc report studies/rte --metric eval_loss --output reports/rte-loss
+  cwgnc report studies/rte --json | jq '.[0].conditions[].mean'"
+)]
+pub(in crate::cli) struct Report {
+    /// The study's folder
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The folder to write to [default: DIR/report]
+    #[arg(long, short, value_name = "DIR", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+    /// No messages
+    #[arg(long, help_heading = "Output")]
+    pub(super) quiet: bool,
+
+    /// What is compared: `best` (the best evaluation of each run) or a name as in eval_loss [default: each task's metric after
+    /// the last step]
+    #[arg(long, value_name = "NAME", help_heading = "Statistics")]
+    pub(super) metric: Option<String>,
+    /// The condition that the others are compared with [default: `control`, or the first]
+    #[arg(long, value_name = "CONDITION", help_heading = "Statistics")]
+    pub(super) control: Option<String>,
+    /// Which value a run must exceed not to have failed
+    #[arg(long, value_enum, default_value_t = Thresholds::Majority, help_heading = "Statistics")]
+    pub(super) thresholds: Thresholds,
+    /// Standard deviations divide by n minus this: 0 for the population's, as the authors, 1 for the sample's
+    #[arg(long, value_name = "0|1", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), help_heading = "Statistics")]
+    pub(super) ddof: u8,
+    /// What a run without a value counts as in means and tests; it has failed either way
+    #[arg(long, value_enum, default_value_t = Stopped::Exclude, help_heading = "Statistics")]
+    pub(super) stopped: Stopped,
+    /// Bootstrap samples of each interval
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one, help_heading = "Statistics")]
+    pub(super) bootstrap: usize,
+    /// The layer of the figure of gradient norms, from 0 [default: the second highest, as the paper's 22 of 24]
+    #[arg(long, value_name = "LAYER", help_heading = "Figures")]
+    pub(super) layer: Option<usize>,
+}
+
+/// What a run must exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Thresholds {
+    /// What the majority class reaches in the metric, counted on the dev set
+    Majority,
+    /// The authors' values where they have one: rte 0.53, cola 0, mrpc 0.75, qnli 0.5
+    Authors,
+}
+
+/// Runs without a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Stopped {
+    /// Nothing
+    Exclude,
+    /// The majority's value
+    Majority,
+}

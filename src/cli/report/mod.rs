@@ -1,0 +1,104 @@
+//! `cwgnc report`: the records of a study become tables, tests, figures and a page.
+//!
+//! [`records`] and [`series`] read; [`analysis`] counts and tests; [`tables`], [`figures`], [`logs`] and
+//! [`updates`] show; [`page`] puts it all
+//! in order. Nothing here reads a clock: the same records and flags give the same bytes.
+
+mod analysis;
+pub(super) mod args;
+mod figures;
+mod logs;
+mod page;
+mod records;
+mod series;
+mod tables;
+mod updates;
+
+use super::{Error, aligned, print, progress};
+use crate::checkpoint;
+use crate::report::{html, markdown};
+use analysis::Task;
+use args::Report;
+use logs::Logs;
+use records::Run;
+use std::path::Path;
+
+/// Runs the command.
+pub(super) fn command(args: &Report) -> Result<(), Error> {
+    let runs = records::read(&args.dir)?;
+    let tasks = analysis::analyse(&runs, args)?;
+    let mut logs = Vec::new();
+    for task in &tasks {
+        logs.push(read_logs(args, task)?);
+    }
+    let document = page::document(args, &tasks, &logs)?;
+    let output = args.output.clone().unwrap_or_else(|| args.dir.join("report"));
+    let folder = output.join("figures");
+    std::fs::create_dir_all(&folder).map_err(|source| Error::Folder {
+        path: folder.clone(),
+        source,
+    })?;
+    for figure in document.figures() {
+        write(&folder.join(format!("{}.svg", figure.name)), &figure.svg)?;
+    }
+    write(&output.join("summary.csv"), &tables::summary_csv(&tasks))?;
+    write(&output.join("runs.csv"), &tables::runs_csv(&tasks))?;
+    write(&output.join("report.md"), &markdown(&document))?;
+    write(&output.join("report.html"), &html(&document))?;
+    if !args.quiet {
+        progress::say(&format!("written: {}", output.join("report.html").display()));
+    }
+    if args.json {
+        return print(&format!("{:#}", tables::json(&tasks)));
+    }
+    for task in &tasks {
+        let table = tables::summary(task, "sd");
+        print(&format!("{} ({})", task.name, task.metric))?;
+        let rows: Vec<_> = [table.header].into_iter().chain(table.rows).collect();
+        for line in aligned(&rows) {
+            print(&line)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    Ok(checkpoint::write_atomic(path, |out| {
+        out.write_all(text.as_bytes())
+    })?)
+}
+
+/// Settings and logs of a task's runs; all runs of a condition must have the same settings.
+fn read_logs(args: &Report, task: &Task<'_>) -> Result<Logs, Error> {
+    let mut all = Logs::default();
+    let mut missing: Vec<&Run> = Vec::new();
+    for condition in &task.conditions {
+        let (mut settings, mut logs) = (None, Vec::new());
+        for run in &condition.runs {
+            let found = series::settings(&args.dir, run)?;
+            if let (Some(known), Some(found)) = (&settings, &found) {
+                let changed = super::settings::differences(known, found);
+                if !changed.is_empty() {
+                    return Err(Error::Report(format!(
+                        "run {} has other settings than the runs of its condition before it:\n  {}",
+                        run.id,
+                        changed.join("\n  ")
+                    )));
+                }
+            }
+            settings = settings.or(found);
+            let log = series::log(&args.dir, run)?;
+            missing.extend(log.is_none().then_some(*run));
+            logs.push(log);
+        }
+        all.settings.push(settings);
+        all.logs.push(logs);
+    }
+    if let (Some(first), false) = (missing.first(), args.quiet) {
+        let (count, task, id) = (missing.len(), &task.name, &first.id);
+        progress::say(&format!(
+            "warning: {count} runs of {task} have no log.jsonl ({id} is the first); figures of steps are without them"
+        ));
+    }
+    Ok(all)
+}

@@ -1,0 +1,153 @@
+//! The records of a study: `results.jsonl`, read line by line and checked.
+
+use crate::checkpoint;
+use crate::cli::Error;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::{Component, Path};
+
+/// The results of a study's runs.
+const RESULTS: &str = "results.jsonl";
+/// The version of the folder's files that this program reads.
+const FORMAT: u64 = 1;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// Its name, and its folder under `runs`.
+    pub(super) id: String,
+    pub(super) task: String,
+    pub(super) condition: String,
+    pub(super) seed: u64,
+    /// Why it stopped, if it did.
+    pub(super) stopped: Option<String>,
+    pub(super) steps: u64,
+    /// The task's metric.
+    pub(super) metric: String,
+    /// Its value after the last step; none if the run stopped or the metric was not defined.
+    pub(super) value: Option<f64>,
+    /// What the metric is when always the majority class is predicted.
+    pub(super) majority: f64,
+    /// All metrics after the last step.
+    pub(super) metrics: Map<String, Value>,
+    /// Step and value of each evaluation.
+    pub(super) curve: Vec<(f64, Option<f64>)>,
+    /// The best value of the curve.
+    pub(super) best: Option<f64>,
+}
+
+/// Reads the results of the study in a folder, in their order.
+pub(super) fn read(dir: &Path) -> Result<Vec<Run>, Error> {
+    let path = dir.join(RESULTS);
+    if !path.is_file() {
+        let why = if !dir.is_dir() {
+            "there is no such folder"
+        } else if dir.join("study.toml").exists() {
+            "the study has no results.jsonl yet: go on with it to its end (cwgnc study --resume)"
+        } else {
+            "not the folder of a study: it has no results.jsonl"
+        };
+        return Err(Error::Usage(format!("{}: {why}", dir.display())));
+    }
+    check_version(&dir.join("study.json"))?;
+    let bytes = checkpoint::read(&path)?;
+    let (mut runs, mut seen) = (Vec::new(), BTreeSet::new());
+    for (number, line) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
+        let wrong = |what: String| Error::Report(format!("{} line {number}: {what}", path.display()));
+        if !line.ends_with(b"\n") {
+            return Err(wrong(
+                "the line is cut off; cwgnc study --resume writes the file again".to_owned(),
+            ));
+        }
+        let line: Value =
+            serde_json::from_slice(line).map_err(|error| wrong(format!("not a record of a run: {error}")))?;
+        let run = run(&line).map_err(wrong)?;
+        if !seen.insert(run.id.clone()) {
+            return Err(wrong(format!("run {} is there before", run.id)));
+        }
+        runs.push(run);
+    }
+    if runs.is_empty() {
+        return Err(Error::Usage(format!(
+            "{}: the study has no finished run",
+            path.display()
+        )));
+    }
+    Ok(runs)
+}
+
+/// Whether the folder is of this version of the format; a folder that does not say is taken as it is.
+fn check_version(path: &Path) -> Result<(), Error> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let wrong = |what: String| Error::Report(format!("{}: {what}", path.display()));
+    let versions: Value = serde_json::from_slice(&checkpoint::read(path)?)
+        .map_err(|error| wrong(format!("not valid JSON: {error}")))?;
+    match versions.get("format") {
+        Some(format) if *format != FORMAT => Err(wrong(format!(
+            "records of format {format} (cwgnc {}); this is cwgnc {}, which reads format {FORMAT}",
+            versions["cwgnc_version"].as_str().unwrap_or("unknown"),
+            env!("CARGO_PKG_VERSION")
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// One line, or what is wrong with it.
+fn run(line: &Value) -> Result<Run, String> {
+    let text = |key: &str| {
+        let found = line[key].as_str().filter(|text| !text.is_empty());
+        found
+            .map(str::to_owned)
+            .ok_or_else(|| format!("`{key}` is not a text"))
+    };
+    let whole = |key: &str| {
+        line[key]
+            .as_u64()
+            .ok_or_else(|| format!("`{key}` is not a whole number"))
+    };
+    let number = |value: &Value, key: &str| match &value[key] {
+        Value::Null => Ok(None),
+        found => found
+            .as_f64()
+            .map(Some)
+            .ok_or_else(|| format!("`{key}` is not a number")),
+    };
+    let id = text("run")?;
+    if !Path::new(&id)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)))
+    {
+        return Err(format!("`run` is not a name of a folder: {id}"));
+    }
+    let stopped = match line["status"].as_str() {
+        Some("finished") => None,
+        Some("stopped") => Some(line["reason"].as_str().unwrap_or("no reason given").to_owned()),
+        _ => return Err("`status` is neither `finished` nor `stopped`".to_owned()),
+    };
+    let points = line["curve"].as_array().ok_or("`curve` is not a list")?;
+    let mut curve = Vec::with_capacity(points.len());
+    for point in points {
+        let step = number(point, "step")?.ok_or("a point of `curve` has no `step`")?;
+        curve.push((step, number(point, "value")?));
+    }
+    Ok(Run {
+        id,
+        task: text("task")?,
+        condition: text("condition")?,
+        seed: whole("seed")?,
+        value: if stopped.is_some() {
+            None
+        } else {
+            number(line, "value")?
+        },
+        stopped,
+        steps: whole("steps")?,
+        metric: text("metric")?,
+        majority: number(line, "majority")?.ok_or("`majority` is not a number")?,
+        metrics: line["metrics"].as_object().cloned().unwrap_or_default(),
+        best: number(&line["best"], "value")?,
+        curve,
+    })
+}

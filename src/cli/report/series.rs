@@ -1,0 +1,120 @@
+//! What the runs logged: `run.json` and `log.jsonl` of each.
+
+use super::records::Run;
+use crate::checkpoint;
+use crate::cli::{Error, output};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// The record of one run's steps.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// The parameters, in walk order.
+    pub(super) names: Vec<String>,
+    pub(super) steps: Vec<Step>,
+    /// The step of each evaluation that has them, with the updates of each parameter.
+    pub(super) updates: Vec<(usize, Vec<Update>)>,
+}
+
+/// One logged step.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) number: usize,
+    /// The share of elements that were clipped.
+    pub(super) clipped_elements: f64,
+    /// The share of parameters of which something was clipped.
+    pub(super) clipped_parameters: f64,
+    /// For each parameter, the gradient's norm before clipping.
+    pub(super) norms: Vec<f64>,
+    /// For each parameter, the scale; NaN if its rows have several.
+    pub(super) scales: Vec<f64>,
+}
+
+/// How far a parameter had moved at an evaluation.
+#[derive(Debug)]
+pub(super) struct Update {
+    pub(super) name: String,
+    /// Root mean square from the start and from the evaluation before.
+    pub(super) rms: [f64; 2],
+    /// Cosine distance from the same; NaN where it is not defined.
+    pub(super) cosine: [f64; 2],
+}
+
+/// The settings of a run, without its seeds and its place; `None` if the run's folder is not there.
+pub(super) fn settings(dir: &Path, run: &Run) -> Result<Option<Map<String, Value>>, Error> {
+    let path = dir.join("runs").join(&run.id).join(output::RUN);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let wrong = |what: String| Error::Report(format!("{}: {what}", path.display()));
+    let record: Value = serde_json::from_slice(&checkpoint::read(&path)?)
+        .map_err(|error| wrong(format!("not valid JSON: {error}")))?;
+    let version = record["cwgnc_version"].as_str().unwrap_or("unknown");
+    if version != env!("CARGO_PKG_VERSION") {
+        let ours = env!("CARGO_PKG_VERSION");
+        return Err(wrong(format!(
+            "a run of cwgnc {version}; this is {ours}, report it with the version that made it"
+        )));
+    }
+    let mut settings = record["settings"].as_object().cloned().unwrap_or_default();
+    settings.retain(|name, _| !name.ends_with("seed"));
+    Ok(Some(settings))
+}
+
+/// The log of a run, or `None` if the run's folder is not there.
+pub(super) fn log(dir: &Path, run: &Run) -> Result<Option<Log>, Error> {
+    let path = dir.join("runs").join(&run.id).join(output::LOG);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut log = Log::default();
+    let bytes = checkpoint::read(&path)?;
+    for (number, line) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
+        let wrong = |what: &str| Error::Report(format!("{} line {number}: {what}", path.display()));
+        if !line.ends_with(b"\n") {
+            return Err(wrong("the line is cut off"));
+        }
+        let line: Value =
+            serde_json::from_slice(line).map_err(|error| wrong(&format!("not valid JSON: {error}")))?;
+        let step = line["step"]
+            .as_u64()
+            .ok_or_else(|| wrong("`step` is not a number"))? as usize;
+        if let Some(components) = line["components"].as_array() {
+            let names = components.iter().map(|c| c["name"].as_str().unwrap_or_default());
+            if log.names.is_empty() {
+                log.names = names.map(str::to_owned).collect();
+            } else if !names.eq(log.names.iter()) {
+                return Err(wrong("other parameters than in the lines before"));
+            }
+            log.steps.push(logged_step(step, &line, components));
+        } else if let Some(updates) = line["updates"].as_array() {
+            log.updates.push((step, updates.iter().map(update).collect()));
+        }
+    }
+    Ok(Some(log))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+fn logged_step(step: usize, line: &Value, components: &[Value]) -> Step {
+    let numbers = |key: &str| -> Vec<f64> { components.iter().map(|c| number(&c[key])).collect() };
+    let clipped = components.iter().filter(|c| c["clipped"] == true).count();
+    Step {
+        number: step,
+        clipped_elements: number(&line["clipped_elements"]),
+        clipped_parameters: clipped as f64 / components.len() as f64,
+        norms: numbers("grad_norm_before"),
+        scales: numbers("scale"),
+    }
+}
+
+fn update(line: &Value) -> Update {
+    let both = |kind: &str| ["start", "previous"].map(|from| number(&line[format!("{kind}_from_{from}")]));
+    Update {
+        name: line["name"].as_str().unwrap_or_default().to_owned(),
+        rms: both("rms"),
+        cosine: both("cosine_distance"),
+    }
+}
