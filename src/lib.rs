@@ -35,6 +35,7 @@
 //! * [`model`]: BERT and RoBERTa with a head. `checkpoint`: model folders.
 //! * [`oracle`]: the judge of other people's clipping. [`cases`]: what it asks them.
 //! * [`train`]: steps and runs. `data`: text to tokens, metrics.
+//! * `study`: which runs a study of many has.
 //! * `cli`: the command `cwgnc`.
 //!
 //! # Features
@@ -65,4 +66,6 @@ pub mod pool;
 pub mod random;
 pub mod real;
 pub mod reduce;
+#[cfg(feature = "cli")]
+pub mod study;
 pub mod train;

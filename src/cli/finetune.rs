@@ -1,7 +1,8 @@
 //! `cwgnc finetune`: a model folder and a task go in, a fine-tuned model and its record come out.
 
-use super::args::{Dtype, Finetune};
-use super::corpus::{Corpus, max_tokens};
+use super::args::{Dtype, Finetune, SaveStrategy};
+use super::corpus::Corpus;
+use super::inputs::Inputs;
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
 use super::plan::{adamw, plan};
@@ -10,9 +11,9 @@ use super::record::{Start, record, start};
 use super::score::{Scores, scores};
 use super::training::{TrainingLoop, check_finite, named};
 use super::{Error, print, resume, start_threads};
-use crate::checkpoint::{self, LoadReport, Purpose};
-use crate::data::TextEncoder;
-use crate::model::{ModelConfig, SequenceClassifier, init};
+use crate::checkpoint;
+use crate::data::{Metric, TextEncoder, majority};
+use crate::model::Target;
 use crate::real::Real;
 use crate::train::{Plan, Run, Sequence, Trainer};
 use serde_json::{Map, Value};
@@ -25,6 +26,37 @@ pub(super) fn command(args: &Finetune) -> Result<(), Error> {
     match args.dtype {
         Dtype::F32 => Job::<f32>::prepare(args, threads)?.run(),
         Dtype::F64 => Job::<f64>::prepare(args, threads)?.run(),
+    }
+}
+
+/// What is known of a run before its first step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// Examples to train on.
+    pub(super) examples: usize,
+    /// The metric that stands for the task.
+    pub(super) metric: Metric,
+    /// What a model reaches in it that says the same for every example.
+    pub(super) majority: f64,
+}
+
+/// A run of a study: in the thread pool of the caller, without a word. The first result is about what it reads, the
+/// second about its training.
+pub(super) fn within_study(args: &Finetune) -> Result<(Facts, Result<(), Error>), Error> {
+    fn typed<T: Real>(args: &Finetune) -> Result<(Facts, Result<(), Error>), Error> {
+        let job = Job::<T>::prepare(args, rayon::current_num_threads())?;
+        let facts = job.facts()?;
+        // A run that ended just before its process died is not done again.
+        let end = if job.finished {
+            Ok(())
+        } else {
+            job.train().map(|_| ())
+        };
+        Ok((facts, end))
+    }
+    match args.dtype {
+        Dtype::F32 => typed::<f32>(args),
+        Dtype::F64 => typed::<f64>(args),
     }
 }
 
@@ -50,19 +82,16 @@ impl<'a, T: Real> Job<'a, T> {
     /// Reads and checks everything, so that what can fail fails before the first step.
     fn prepare(args: &'a Finetune, threads: usize) -> Result<Self, Error> {
         let mut progress = Progress::new(args.quiet);
-        let corpus = Corpus::for_finetuning(args)?;
-        let folder = checkpoint::read_config(&args.model.dir)?;
-        let config = adapted(folder.config, &corpus, args);
-        let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
-        let max_tokens = max_tokens(args.data.max_seq_length, &config);
-        let (mut train, mut dev) = (Vec::new(), Vec::new());
-        if let Some(source) = &corpus.train {
-            train = source.encode(&encoder, max_tokens)?;
-        }
-        for source in &corpus.dev {
-            dev.push(source.encode(&encoder, max_tokens)?);
-        }
-        let (model, report) = load::<T>(args, &config)?;
+        let Inputs {
+            corpus,
+            config,
+            raw_config,
+            encoder,
+            train,
+            dev,
+            model,
+            report,
+        } = Inputs::<T>::read(args)?;
         progress.message(&report.to_string());
 
         let plan = plan(args, train.len());
@@ -96,7 +125,6 @@ impl<'a, T: Real> Job<'a, T> {
         if !finished {
             output::write_json(&output.join(output::RUN), &record)?;
         }
-        let raw_config = folder.raw;
         Ok(Self {
             args,
             output,
@@ -113,6 +141,16 @@ impl<'a, T: Real> Job<'a, T> {
         })
     }
 
+    fn facts(&self) -> Result<Facts, Error> {
+        let metric = self.corpus.headline;
+        let targets: Vec<Target> = self.dev[0].iter().map(|sequence| sequence.target).collect();
+        Ok(Facts {
+            examples: self.train.len(),
+            metric,
+            majority: majority(metric, &targets)?,
+        })
+    }
+
     /// Trains, evaluates, writes and prints.
     fn run(mut self) -> Result<(), Error> {
         if self.finished {
@@ -121,6 +159,16 @@ impl<'a, T: Real> Job<'a, T> {
                 .message(&format!("the run in {output} is finished; its results:"));
             return print_again(&self.output, self.args.json);
         }
+        let json = self.args.json;
+        let (scores, totals, all) = self.train()?;
+        if json {
+            return print(&format!("{:#}", Value::Object(all)));
+        }
+        print_results(&scores, &totals)
+    }
+
+    /// Trains, evaluates and writes; gives the scores, the totals and all results.
+    fn train(mut self) -> Result<(Vec<Scores>, TrainingTotals, Map<String, Value>), Error> {
         let steps = self.plan.schedule.total_steps;
         let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
         self.progress.message(&format!(
@@ -157,9 +205,11 @@ impl<'a, T: Real> Job<'a, T> {
             .len()
             .div_ceil(self.plan.batch_size * self.plan.accumulation);
         let epoch = self.totals.all_steps as f64 / per_epoch as f64;
-        log.write(&log::eval_line(self.totals.all_steps, epoch, &scores))?;
+        log.write(&log::eval_line(&self.totals, epoch, &scores))?;
         log.sync()?;
-        resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
+        if self.args.save_strategy != SaveStrategy::No {
+            resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
+        }
         let train = output::train_results(&self.totals, sequences.len(), epoch);
         let eval = output::eval_results(&scores, Some(epoch));
         let all = output::merged(&train, &eval);
@@ -171,41 +221,8 @@ impl<'a, T: Real> Job<'a, T> {
             output::write_json(&self.output.join(name), results)?;
         }
         self.progress.wipe();
-        if self.args.json {
-            return print(&format!("{:#}", Value::Object(all)));
-        }
-        print_results(&scores, &self.totals)
+        Ok((scores, self.totals, all))
     }
-}
-
-/// The model's configuration with the task's labels and the dropout asked for.
-fn adapted(config: ModelConfig, corpus: &Corpus, args: &Finetune) -> ModelConfig {
-    let mut config = config;
-    config.problem = corpus.labels.problem();
-    config.labels = corpus.labels.output_names();
-    if let Some(p) = args.dropout {
-        config.hidden_dropout_prob = p;
-        config.attention_probs_dropout_prob = p;
-        config.classifier_dropout = Some(p);
-    }
-    config
-}
-
-/// The pretrained weights, with fresh ones where the folder has none.
-fn load<T: Real>(
-    args: &Finetune,
-    config: &ModelConfig,
-) -> Result<(SequenceClassifier<T>, LoadReport), Error> {
-    let mut model = SequenceClassifier::zeros(config);
-    let report = checkpoint::load_into(&args.model.dir, config, Purpose::FineTuning, &mut model)?;
-    let fresh = |name: &str| report.to_initialise.iter().any(|missing| missing == name);
-    init::initialise(
-        &mut model,
-        config.initializer_range,
-        args.init_seed.unwrap_or(args.seed),
-        fresh,
-    );
-    Ok((model, report))
 }
 
 /// Prints the results of a run that ended before: `all_results.json`, or the evaluation that is its log's last line.

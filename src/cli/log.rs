@@ -3,6 +3,7 @@
 //! A line holds no clock time, so that a resumed run writes the same bytes as an undisturbed one.
 
 use super::Error;
+use super::output::TrainingTotals;
 use super::score::Scores;
 
 use crate::checkpoint::{self, CheckpointError};
@@ -119,11 +120,12 @@ pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
     })
 }
 
-/// The line of an evaluation after a step.
-pub(super) fn eval_line(step: usize, epoch: f64, scores: &[Scores]) -> Value {
+/// The line of an evaluation; `train_loss` is the mean loss of all steps before it.
+pub(super) fn eval_line(totals: &TrainingTotals, epoch: f64, scores: &[Scores]) -> Value {
     let mut line = Map::new();
-    line.insert("step".to_owned(), step.into());
+    line.insert("step".to_owned(), totals.all_steps.into());
     line.insert("epoch".to_owned(), epoch.into());
+    line.insert("train_loss".to_owned(), totals.mean_loss().into());
     for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
         line.insert(name.clone(), (*value).into());
     }

@@ -2,14 +2,15 @@
 //! training.
 //!
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), and what they share: `args` and `number` (the
-//! flags), `corpus` (from flags to tokenised sequences), `plan` and `training` (the steps), `score` (outputs to metrics),
+//! flags), `corpus` and `inputs` (from flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
-//! the terminal). The commands of the judge are in `oracle`.
+//! the terminal). The commands of the judge are in `oracle`, many runs at once in `study`.
 
 mod args;
 mod corpus;
 mod evaluate;
 mod finetune;
+mod inputs;
 mod inspect;
 mod log;
 mod number;
@@ -22,6 +23,7 @@ mod record;
 mod resume;
 mod score;
 mod settings;
+mod study;
 mod training;
 
 use crate::checkpoint::CheckpointError;
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
         args::Command::Eval(args) => evaluate::command(&args).map(|()| 0),
         args::Command::Predict(args) => predict::command(&args).map(|()| 0),
         args::Command::Inspect(args) => inspect::command(&args).map(|()| 0),
+        args::Command::Study(args) => study::command(&args).map(|()| 0),
         args::Command::Cases(args) => oracle::cases::command(&args).map_err(Error::judging),
         args::Command::Check(args) => oracle::check::command(&args).map_err(Error::judging),
         args::Command::Identify(args) => oracle::identify::command(&args).map_err(Error::judging),
@@ -74,10 +77,19 @@ enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// Training stopped; the text says at which step and where the last good state lies.
-    Training(String),
+    /// Training stopped.
+    Training {
+        /// Steps taken before it.
+        steps: usize,
+        /// At which step, and why.
+        reason: String,
+        /// Where the last good state lies, or why nowhere.
+        state: String,
+    },
     /// A run folder that cannot be resumed.
     Resume(String),
+    /// A study that cannot go on; the text says which file or run and why.
+    Study(String),
     /// Something cannot be judged; the text says which file and why.
     Judge(String),
     /// The results could not be printed.
@@ -104,9 +116,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Training(text) | Self::Resume(text) | Self::Judge(text) => {
+            Self::Usage(text) | Self::Resume(text) | Self::Study(text) | Self::Judge(text) => {
                 f.write_str(text)
             }
+            Self::Training { reason, state, .. } => write!(f, "{reason}; training stopped{state}"),
             Self::Checkpoint(error) => error.fmt(f),
             Self::Data(error) => error.fmt(f),
             Self::Folder { path, source } => write!(f, "cannot use folder {}: {source}", path.display()),

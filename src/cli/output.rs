@@ -95,7 +95,7 @@ pub(super) fn prepare(dir: &Path, args: &Finetune) -> Result<(), Error> {
 }
 
 /// Whether a path is something unfinished that a process left when it died.
-fn is_left_over(path: &Path) -> bool {
+pub(super) fn is_left_over(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     resume::is_partial(path) || name.starts_with(".cwgnc-") && name.ends_with(".tmp")
 }
@@ -143,6 +143,13 @@ pub(super) struct TrainingTotals {
     pub(super) all_steps: usize,
 }
 
+impl TrainingTotals {
+    /// The mean loss of all steps so far.
+    pub(super) fn mean_loss(&self) -> Option<f64> {
+        (self.all_steps > 0).then(|| self.loss_sum / self.all_steps as f64)
+    }
+}
+
 /// The contents of `train_results.json`.
 pub(super) fn train_results(totals: &TrainingTotals, samples: usize, epoch: f64) -> Map<String, Value> {
     let per_second = |count: usize| {
@@ -152,10 +159,9 @@ pub(super) fn train_results(totals: &TrainingTotals, samples: usize, epoch: f64)
             0.0
         }
     };
-    let loss = (totals.all_steps > 0).then(|| totals.loss_sum / totals.all_steps as f64);
     sorted(json!({
         "epoch": epoch,
-        "train_loss": loss,
+        "train_loss": totals.mean_loss(),
         "train_runtime": totals.seconds,
         "train_samples": samples,
         "train_samples_per_second": per_second(totals.samples),

@@ -46,6 +46,7 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
         "dropout_seed": args.dropout_seed.unwrap_or(args.seed),
         "logging_steps": args.logging_steps,
         "eval_every": args.eval_every,
+        "eval_strategy": name(&args.eval_strategy),
     });
     match settings {
         Value::Object(map) => map,

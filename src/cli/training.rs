@@ -1,6 +1,6 @@
 //! The steps of a fine-tuning: training, logging, evaluating, saving.
 
-use super::args::Finetune;
+use super::args::{EvalStrategy, Finetune, SaveStrategy};
 use super::corpus::Corpus;
 use super::log::{self, Log};
 use super::output::TrainingTotals;
@@ -59,20 +59,17 @@ impl TrainingLoop<'_> {
                 log.write(&log::step_line(&record, &norms))?;
             }
             progress.training(training_line(&record, totals, total));
-            if record.step < total
-                && self
-                    .args
-                    .eval_every
-                    .is_some_and(|every| record.step.is_multiple_of(every))
-            {
-                self.evaluate(run, &record, log, progress)?;
+            if record.step == total {
+                break;
             }
-            let due = run.is_end_of_epoch()
-                || self
-                    .args
-                    .save_steps
-                    .is_some_and(|n| record.step.is_multiple_of(n));
-            if due && record.step < total {
+            let falls_due = |every: Option<usize>| every.is_some_and(|n| record.step.is_multiple_of(n));
+            let epoch_ends = run.is_end_of_epoch();
+            if falls_due(self.args.eval_every) || epoch_ends && self.args.eval_strategy == EvalStrategy::Epoch
+            {
+                self.evaluate(run, &record, log, totals, progress)?;
+            }
+            if self.args.save_strategy != SaveStrategy::No && (epoch_ends || falls_due(self.args.save_steps))
+            {
                 log.sync()?;
                 self.save(run, totals)?;
             }
@@ -85,6 +82,7 @@ impl TrainingLoop<'_> {
         run: &Run<'_, T>,
         record: &StepRecord,
         log: &mut Log,
+        totals: &TrainingTotals,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let Trainer { config, model, .. } = &run.trainer;
@@ -98,7 +96,7 @@ impl TrainingLoop<'_> {
         )?;
         let shown: Vec<String> = named(&scores).collect();
         progress.message(&format!("step {}: {}", record.step, shown.join(", ")));
-        log.write(&log::eval_line(record.step, record.epoch, &scores))
+        log.write(&log::eval_line(totals, record.epoch, &scores))
     }
 
     fn save<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
@@ -116,14 +114,19 @@ impl TrainingLoop<'_> {
 
     /// The weights are those before the step that failed: they are saved, and the error says where.
     fn stopped<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
-        let state = match self.save(run, totals) {
-            Ok(path) => format!("is in {}", path.display()),
-            Err(error) => format!("could not be saved: {error}"),
+        let reason = format!("step {}: {problem}", totals.all_steps + 1);
+        let state = match self.args.save_strategy {
+            SaveStrategy::No => String::new(),
+            SaveStrategy::Epoch => {
+                let state = match self.save(run, totals) {
+                    Ok(path) => format!("is in {}", path.display()),
+                    Err(error) => format!("could not be saved: {error}"),
+                };
+                format!(", the state before this step {state}")
+            }
         };
-        let step = totals.all_steps + 1;
-        Error::Training(format!(
-            "step {step}: {problem}; training stopped, the state before this step {state}"
-        ))
+        let steps = totals.all_steps;
+        Error::Training { steps, reason, state }
     }
 }
 
@@ -143,9 +146,11 @@ pub(super) fn check_finite<T: Real>(model: &SequenceClassifier<T>, step: usize) 
         .iter()
         .find(|(_, p)| p.iter().any(|x| !x.widen().is_finite()));
     bad.map_or(Ok(()), |(name, _)| {
-        Err(Error::Training(format!(
-            "after step {step} `{name}` has values that are not finite; training stopped"
-        )))
+        Err(Error::Training {
+            steps: step,
+            reason: format!("after step {step} `{name}` has values that are not finite"),
+            state: String::new(),
+        })
     })
 }
 

@@ -190,7 +190,7 @@ impl fmt::Display for ClipError {
 impl std::error::Error for ClipError {}
 
 /// The three names that need the fewest edits to become `name`, best first.
-pub(super) fn nearest(name: &str, known: impl IntoIterator<Item = &'static str>) -> Vec<String> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut known: Vec<&str> = known.into_iter().collect();
     let mut seen = std::collections::BTreeSet::new();
     known.retain(|known| seen.insert(*known));

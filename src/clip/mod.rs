@@ -46,6 +46,8 @@ mod threshold;
 
 pub use convention::Convention;
 pub use edge::{Confine, Edge};
+#[cfg(feature = "cli")]
+pub(crate) use error::nearest;
 pub use error::{ClipError, PolicyError};
 pub use examples::{clip_examples, sum_examples};
 pub use partition::Partition;

@@ -17,6 +17,9 @@ mod refused_flags;
 mod resume;
 mod resume_refused;
 mod streams;
+mod study;
+mod study_killed;
+mod study_refused;
 mod user_data;
 
 use crate::scratch;

@@ -42,6 +42,8 @@ mod scratch;
 mod shared_data;
 #[cfg(feature = "proptest")]
 mod strategies;
+#[cfg(feature = "cli")]
+mod study_plan;
 #[cfg(feature = "checkpoint")]
 mod tensors;
 mod threads;

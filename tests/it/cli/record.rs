@@ -335,6 +335,7 @@ fn run_json_has_every_setting_and_file() {
         "adam_beta1": 0.9, "adam_beta2": 0.98, "adam_epsilon": 1e-8, "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0, "dtype": "f32", "seed": 42, "init_seed": 5,
         "data_seed": 42, "dropout_seed": 42, "logging_steps": 20, "eval_every": null,
+        "eval_strategy": "no",
     });
     assert_eq!(record["settings"], expected);
     let fresh = [

@@ -23,7 +23,7 @@ layer  module      may use
 3      data        layer 0, model (types)
 3      train       layer 0, clip, optim, model
 3      cases       layer 0, clip (types), oracle, checkpoint
-4      study       layer 0, clip, optim, model, checkpoint, data, train
+4      study       nothing
 4      report      nothing
 5      cli         everything
 5      main        cli

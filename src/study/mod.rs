@@ -1,0 +1,9 @@
+//! A study: the same fine-tuning many times, under several conditions and with many seeds.
+//!
+//! [`plan`] says which runs there are; [`presets`] are studies ready to be named. Nothing here trains, reads a file or
+//! knows a flag: settings are names and values, as text.
+
+pub mod plan;
+pub mod presets;
+
+pub use plan::{Part, PlannedRun, Settings, Shard, Study, StudyError, folder_name, parse_seeds};
