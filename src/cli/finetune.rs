@@ -60,6 +60,14 @@ pub(super) fn within_study(args: &Finetune) -> Result<(Facts, Result<(), Error>)
     }
 }
 
+/// What a fine-tuning ended with.
+struct Trained {
+    scores: Vec<Scores>,
+    totals: TrainingTotals,
+    /// The contents of `all_results.json`.
+    all: Map<String, Value>,
+}
+
 /// A fine-tuning that is ready to begin or to go on.
 struct Job<'a, T: Real> {
     args: &'a Finetune,
@@ -160,15 +168,15 @@ impl<'a, T: Real> Job<'a, T> {
             return print_again(&self.output, self.args.json);
         }
         let json = self.args.json;
-        let (scores, totals, all) = self.train()?;
+        let Trained { scores, totals, all } = self.train()?;
         if json {
             return print(&format!("{:#}", Value::Object(all)));
         }
         print_results(&scores, &totals)
     }
 
-    /// Trains, evaluates and writes; gives the scores, the totals and all results.
-    fn train(mut self) -> Result<(Vec<Scores>, TrainingTotals, Map<String, Value>), Error> {
+    /// Trains, evaluates and writes.
+    fn train(mut self) -> Result<Trained, Error> {
         let steps = self.plan.schedule.total_steps;
         let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
         self.progress.message(&format!(
@@ -221,7 +229,8 @@ impl<'a, T: Real> Job<'a, T> {
             output::write_json(&self.output.join(name), results)?;
         }
         self.progress.wipe();
-        Ok((scores, self.totals, all))
+        let totals = self.totals;
+        Ok(Trained { scores, totals, all })
     }
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cwgnc::study::presets::SEEDS;
-use cwgnc::study::{Part, Settings, Shard, Study, folder_name, parse_seeds};
+use cwgnc::study::{Part, PlannedRun, Settings, Shard, Study, folder_name, parse_seeds};
 
 fn part(name: &str, settings: &[(&str, &str)]) -> Part {
     let mut all = Settings::default();
@@ -26,7 +26,7 @@ fn study() -> Study {
 #[test]
 fn the_order_is_task_seed_condition() {
     let study = study();
-    let ids: Vec<String> = study.runs().iter().map(|run| run.id()).collect();
+    let ids: Vec<String> = study.runs().iter().map(PlannedRun::id).collect();
     assert_eq!(
         ids,
         [

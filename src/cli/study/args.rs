@@ -1,7 +1,5 @@
 //! The flags of `cwgnc study`.
 
-#![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
-
 use crate::cli::number::at_least_one;
 use crate::study::{Shard, parse_seeds};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
@@ -31,6 +29,7 @@ Examples:
   cwgnc study merge studies/part-1 studies/part-2 studies/part-3 studies/part-4 --output studies/whole
   cwgnc study --config study.toml --output studies/rte --plan slurm > array.sh"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct StudyArgs {
     #[command(subcommand)]
     pub(super) command: Option<StudyCommand>,

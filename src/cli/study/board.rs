@@ -95,22 +95,16 @@ impl Board {
     /// Draws the line of a terminal.
     pub(super) fn draw(&mut self) {
         let bar = bar(self.done, self.total);
-        let mut line = format!("{bar} {}/{} runs{}", self.done, self.total, self.left_text());
         let of_task = self
             .values
             .iter()
             .filter(|((task, _), _, count)| *task == self.task && *count > 0);
-        for (i, ((task, condition), sum, count)) in of_task.enumerate() {
-            let start = if i == 0 {
-                format!("  {task}:")
-            } else {
-                ",".to_owned()
-            };
-            line.push_str(&format!(
-                "{start} {condition} {:.1} ({count})",
-                100.0 * sum / *count as f64
-            ));
-        }
+        let means = of_task.map(|((_, condition), sum, count)| {
+            format!("{condition} {:.1} ({count})", 100.0 * sum / *count as f64)
+        });
+        let means = means.collect::<Vec<_>>().join(", ");
+        let (done, total, left, task) = (self.done, self.total, self.left_text(), &self.task);
+        let mut line = format!("{bar} {done}/{total} runs{left}  {task}: {means}");
         if line.chars().count() > WIDTH {
             line = line.chars().take(WIDTH - 1).chain(['…']).collect();
         }

@@ -67,13 +67,13 @@ pub(super) fn command(
                 continue;
             };
             let count = runs.iter().filter(same).count();
-            let times = match measured.iter().find(|(name, _)| *name == task.name) {
-                Some((_, times)) => *times,
-                None => {
-                    let times = measure(run, split, flags)?;
-                    measured.push((task.name.clone(), times));
-                    times
-                }
+            let known = measured.iter().find(|(name, _)| *name == task.name);
+            let times = if let Some((_, times)) = known {
+                *times
+            } else {
+                let times = measure(run, split, flags)?;
+                measured.push((task.name.clone(), times));
+                times
             };
             rows.push(row(&study, run, count, times, &entries, flags)?);
         }

@@ -88,7 +88,7 @@ impl Flags {
     }
 
     /// Settings from the words of a command line: `--learning-rate 1e-4 --load-best`.
-    pub(super) fn from_words(&self, words: &[String]) -> Result<Settings, String> {
+    pub(super) fn read_words(&self, words: &[String]) -> Result<Settings, String> {
         let mut settings = Settings::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {

@@ -144,10 +144,11 @@ impl Folder {
     /// Writes `results.jsonl`: the records of all finished runs, in the order of the plan.
     pub(super) fn write_results(&self, entries: &Entries) -> Result<(), Error> {
         let runs = self.study.runs();
-        let records = runs.iter().filter_map(|run| entries.records.get(&run.id()));
-        let text: String = records
-            .map(|record| format!("{}\n", Value::Object(record.clone())))
-            .collect();
+        let mut text = String::new();
+        for record in runs.iter().filter_map(|run| entries.records.get(&run.id())) {
+            text.push_str(&Value::Object(record.clone()).to_string());
+            text.push('\n');
+        }
         Ok(checkpoint::write_atomic(&self.path.join(RESULTS), |out| {
             out.write_all(text.as_bytes())
         })?)

@@ -45,7 +45,7 @@ pub(super) fn resolve(args: &StudyArgs, flags: &Flags) -> Result<Option<Study>, 
     if let Some(model) = model {
         common.set("model", model.display().to_string());
     }
-    common = common.with(&flags.from_words(&args.flags).map_err(Error::Usage)?);
+    common = common.with(&flags.read_words(&args.flags).map_err(Error::Usage)?);
     let tasks = tasks(&args.what, &file, &common)?;
     let names = match (&conditions[..], &file.conditions) {
         ([], Some(names)) => names.clone(),
