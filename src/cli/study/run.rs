@@ -61,19 +61,22 @@ fn record(
             best = json!({"step": point["step"], "value": value});
         }
     }
-    let last = match stopped {
-        None => evaluations.last().cloned().unwrap_or_default(),
-        Some(_) => Map::new(),
+    // The values are those of the results file: it may hold another evaluation than the last, the best.
+    let (last, results) = match (&stopped, evaluations.last()) {
+        (None, Some(last)) => (last.clone(), results(&folder.join(output::ALL))?),
+        _ => (Map::new(), Map::new()),
     };
-    let of_last = |name: &str| last.get(name).cloned().unwrap_or(Value::Null);
+    let result = |name: &str| results.get(name).cloned().unwrap_or(Value::Null);
     let (status, steps, reason) = match stopped {
-        None => ("finished", of_last("step"), Value::Null),
+        None => (
+            "finished",
+            last.get("step").cloned().unwrap_or(Value::Null),
+            Value::Null,
+        ),
         Some((steps, reason)) => ("stopped", steps.into(), reason.into()),
     };
-    let metrics = last.iter().filter(|(name, _)| name.starts_with("eval_"));
-    let metrics: Map<String, Value> = metrics
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let names = last.keys().filter(|name| name.starts_with("eval_"));
+    let metrics: Map<String, Value> = names.map(|name| (name.clone(), result(name))).collect();
     let record = json!({
         "run": run.id(),
         "task": run.task.name,
@@ -84,14 +87,20 @@ fn record(
         "steps": steps,
         "examples": facts.examples,
         "metric": facts.metric.key(),
-        "value": of_last(&key),
+        "value": result(&key),
         "majority": facts.majority,
-        "train_loss": of_last("train_loss"),
+        "train_loss": result("train_loss"),
         "metrics": metrics,
         "curve": curve,
         "best": best,
     });
     Ok(record.as_object().cloned().unwrap_or_default())
+}
+
+/// The contents of a run's `all_results.json`.
+fn results(path: &Path) -> Result<Map<String, Value>, Error> {
+    serde_json::from_slice(&checkpoint::read(path)?)
+        .map_err(|error| Error::Study(format!("{}: {error}", path.display())))
 }
 
 /// The lines of a log that tell of evaluations.
