@@ -239,6 +239,11 @@ fn folders() {
     let message = "another process works in DIR/study; wait until it has ended";
     ran(study(&path, &["--resume"])).refused(&dir, 2, message);
     ran(study(&path, &["--resume", "--only", "2"])).refused(&dir, 2, message);
+    // A process that does one run leaves room for others of its kind, and for no whole study.
+    held.unlock().unwrap();
+    held.lock_shared().unwrap();
+    ran(study(&path, &["--resume"])).refused(&dir, 2, message);
+    ran(study(&path, &["--resume", "--quiet", "--only", "2"])).succeeded();
     drop(held);
 
     let versions = path.join("study.json");
