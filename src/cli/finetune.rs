@@ -1,7 +1,8 @@
 //! `cwgnc finetune`: a model folder and a task go in, a fine-tuned model and its record come out.
 
 use super::args::{Dtype, Finetune};
-use super::corpus::{Corpus, max_tokens};
+use super::best::Best;
+use super::corpus::{Corpus, Source, max_tokens};
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
 use super::plan::{adamw, plan};
@@ -43,6 +44,7 @@ struct Job<'a, T: Real> {
     plan: Plan,
     trainer: Trainer<T>,
     totals: TrainingTotals,
+    best: Option<Best<T>>,
     progress: Progress,
 }
 
@@ -50,22 +52,21 @@ impl<'a, T: Real> Job<'a, T> {
     /// Reads and checks everything, so that what can fail fails before the first step.
     fn prepare(args: &'a Finetune, threads: usize) -> Result<Self, Error> {
         let mut progress = Progress::new(args.quiet);
-        let corpus = Corpus::for_finetuning(args)?;
+        args.stabilise.check(args.warmup_ratio, args.weight_decay)?;
+        let mut corpus = Corpus::for_finetuning(args)?;
+        args.stabilise.take_subset(&mut corpus)?;
         let folder = checkpoint::read_config(&args.model.dir)?;
         let config = adapted(folder.config, &corpus, args);
         let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
         let max_tokens = max_tokens(args.data.max_seq_length, &config);
-        let (mut train, mut dev) = (Vec::new(), Vec::new());
-        if let Some(source) = &corpus.train {
-            train = source.encode(&encoder, max_tokens)?;
-        }
-        for source in &corpus.dev {
-            dev.push(source.encode(&encoder, max_tokens)?);
-        }
+        let encode = |source: &Source| source.encode(&encoder, max_tokens);
+        let train = corpus.train.as_ref().map_or(Ok(Vec::new()), encode)?;
+        let dev = corpus.dev.iter().map(encode).collect::<Result<_, _>>()?;
         let (model, report) = load::<T>(args, &config)?;
         progress.message(&report.to_string());
 
-        let plan = plan(args, train.len());
+        let plan = plan(args, train.len(), config.num_hidden_layers);
+        let initial = plan.stabilisers.need_initial().then(|| model.clone());
         let output = output::folder(args);
         output::prepare(&output, args)?;
         let record = record(
@@ -74,12 +75,13 @@ impl<'a, T: Real> Job<'a, T> {
             &corpus,
             &encoder,
             &report,
-            plan.schedule.total_steps,
+            plan.total_steps(),
             threads,
         )?;
         let mut totals = TrainingTotals::default();
         let start = start(args, &output, &record)?;
-        let trainer = match &start {
+        let mut best = None;
+        let mut trainer = match &start {
             Start::From(path) => {
                 let resumed = resume::load(path, &config, adamw(args))?;
                 (totals.all_steps, totals.loss_sum) = (resumed.steps_done, resumed.loss_sum);
@@ -88,10 +90,12 @@ impl<'a, T: Real> Job<'a, T> {
                     totals.all_steps,
                     path.display()
                 ));
+                best = resumed.best;
                 resumed.trainer
             }
             Start::Fresh | Start::Finished => Trainer::new(config, model, adamw(args)),
         };
+        trainer.stabiliser.initial = initial;
         let finished = matches!(start, Start::Finished);
         if !finished {
             output::write_json(&output.join(output::RUN), &record)?;
@@ -109,6 +113,7 @@ impl<'a, T: Real> Job<'a, T> {
             plan,
             trainer,
             totals,
+            best,
             progress,
         })
     }
@@ -121,14 +126,7 @@ impl<'a, T: Real> Job<'a, T> {
                 .message(&format!("the run in {output} is finished; its results:"));
             return print_again(&self.output, self.args.json);
         }
-        let steps = self.plan.schedule.total_steps;
-        let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
-        self.progress.message(&format!(
-            "{train} examples to train on, {dev} to evaluate on; {steps} steps, clipping {}, {} threads; writing to {}",
-            self.plan.clip,
-            rayon::current_num_threads(),
-            self.output.display()
-        ));
+        self.announce();
         let mut log = Log::open(&self.output.join(output::LOG), self.totals.all_steps)?;
         let sequences = std::mem::take(&mut self.train);
         let mut run = Run::new(self.trainer, self.plan.clone(), &sequences, self.totals.all_steps);
@@ -140,32 +138,43 @@ impl<'a, T: Real> Job<'a, T> {
             raw_config: &self.raw_config,
             encoder: &self.encoder,
         };
-        training.run(&mut run, &mut log, &mut self.totals, &mut self.progress)?;
+        let (totals, best) = (&mut self.totals, &mut self.best);
+        training.run(&mut run, &mut log, totals, best, &mut self.progress)?;
 
-        let Trainer { config, model, .. } = run.trainer;
+        let iteration = run.finished_iteration();
+        let Trainer {
+            config, mut model, ..
+        } = run.trainer;
         check_finite(&model, self.totals.all_steps)?;
         let batch = self.args.run.per_device_eval_batch_size;
-        let scores = scores(
-            &config,
-            &model,
-            &self.corpus,
-            &self.dev,
-            batch,
-            &mut self.progress,
-        )?;
+        let (corpus, dev, progress) = (&self.corpus, &self.dev, &mut self.progress);
+        let mut evaluate =
+            |model: &SequenceClassifier<T>| scores(&config, model, corpus, dev, batch, progress);
+        let mut scores = evaluate(&model)?;
         let per_epoch = sequences
             .len()
             .div_ceil(self.plan.batch_size * self.plan.accumulation);
         let epoch = self.totals.all_steps as f64 / per_epoch as f64;
-        log.write(&log::eval_line(self.totals.all_steps, epoch, &scores))?;
+        log.write(&log::eval_line(self.totals.all_steps, epoch, iteration, &scores))?;
         log.sync()?;
+        let mut best_step = None;
+        if self.args.stabilise.load_best {
+            Best::consider(best, self.totals.all_steps, corpus.metrics, &scores, &model);
+            if let Some(best) = self.best.take() {
+                scores = evaluate(&best.model)?;
+                (model, best_step) = (best.model, Some(best.step));
+            }
+        }
         resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
         let train = output::train_results(&self.totals, sequences.len(), epoch);
-        let eval = output::eval_results(&scores, Some(epoch));
+        let mut eval = output::eval_results(&scores, Some(epoch));
+        if let Some(step) = best_step {
+            eval.insert("best_step".to_owned(), step.into());
+        }
         let all = output::merged(&train, &eval);
         for (name, results) in [
             ("train_results.json", &train),
-            ("eval_results.json", &eval),
+            (output::EVAL, &eval),
             (output::ALL, &all),
         ] {
             output::write_json(&self.output.join(name), results)?;
@@ -175,6 +184,18 @@ impl<'a, T: Real> Job<'a, T> {
             return print(&format!("{:#}", Value::Object(all)));
         }
         print_results(&scores, &self.totals)
+    }
+
+    /// Says what is about to be done.
+    fn announce(&mut self) {
+        let steps = self.plan.total_steps();
+        let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
+        self.progress.message(&format!(
+            "{train} examples to train on, {dev} to evaluate on; {steps} steps, clipping {}, {} threads; writing to {}",
+            self.plan.clip,
+            rayon::current_num_threads(),
+            self.output.display()
+        ));
     }
 }
 
@@ -198,7 +219,14 @@ fn load<T: Real>(
 ) -> Result<(SequenceClassifier<T>, LoadReport), Error> {
     let mut model = SequenceClassifier::zeros(config);
     let report = checkpoint::load_into(&args.model.dir, config, Purpose::FineTuning, &mut model)?;
-    let fresh = |name: &str| report.to_initialise.iter().any(|missing| missing == name);
+    let again = args.stabilise.reinitialised(config, &model)?;
+    let fresh = |name: &str| {
+        report
+            .to_initialise
+            .iter()
+            .chain(&again)
+            .any(|chosen| chosen == name)
+    };
     init::initialise(
         &mut model,
         config.initializer_range,
@@ -208,18 +236,23 @@ fn load<T: Real>(
     Ok((model, report))
 }
 
-/// Prints the results of a run that ended before: `all_results.json`, or the evaluation that is its log's last line.
+/// Prints the results of a run that ended before: all of them, or the metrics under the names of the log's last line.
 fn print_again(output: &Path, json: bool) -> Result<(), Error> {
-    let path = output.join(if json { output::ALL } else { output::LOG });
-    let bytes = checkpoint::read(&path)?;
-    let text = String::from_utf8_lossy(&bytes);
+    let read = |name: &str| checkpoint::read(&output.join(name));
     if json {
-        return print(text.trim_end());
+        return print(String::from_utf8_lossy(&read(output::ALL)?).trim_end());
     }
-    let evaluation: Map<String, Value> = serde_json::from_str(text.lines().last().unwrap_or_default())
-        .map_err(|error| Error::Resume(format!("{}: the last line: {error}", path.display())))?;
-    for (name, value) in evaluation.iter().filter(|(name, _)| name.starts_with("eval_")) {
-        print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
+    let object = |name: &str, text: &[u8]| -> Result<Map<String, Value>, Error> {
+        serde_json::from_slice(text)
+            .map_err(|error| Error::Resume(format!("{}: {error}", output.join(name).display())))
+    };
+    let (log, results) = (read(output::LOG)?, read(output::EVAL)?);
+    let last = log.trim_ascii_end().split(|&byte| byte == b'\n').next_back();
+    let results = object(output::EVAL, &results)?;
+    for name in object(output::LOG, last.unwrap_or_default())?.keys() {
+        if let Some(value) = results.get(name).filter(|_| name.starts_with("eval_")) {
+            print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
+        }
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 //! training.
 //!
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), and what they share: `args` and `number` (the
-//! flags), `corpus` (from flags to tokenised sequences), `plan` and `training` (the steps), `score` (outputs to metrics),
+//! flags; `stabilise` has those for what others do for stability), `corpus` (from flags to tokenised sequences), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of several evaluations),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
 //! the terminal). The commands of the judge are in `oracle`.
 
 mod args;
+mod best;
 mod corpus;
 mod evaluate;
 mod finetune;
@@ -22,6 +23,7 @@ mod record;
 mod resume;
 mod score;
 mod settings;
+mod stabilise;
 mod training;
 
 use crate::checkpoint::CheckpointError;

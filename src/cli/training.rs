@@ -1,6 +1,7 @@
 //! The steps of a fine-tuning: training, logging, evaluating, saving.
 
 use super::args::Finetune;
+use super::best::Best;
 use super::corpus::Corpus;
 use super::log::{self, Log};
 use super::output::TrainingTotals;
@@ -34,6 +35,7 @@ impl TrainingLoop<'_> {
         run: &mut Run<'_, T>,
         log: &mut Log,
         totals: &mut TrainingTotals,
+        best: &mut Option<Best<T>>,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let total = run.total_steps();
@@ -41,7 +43,8 @@ impl TrainingLoop<'_> {
             let next = totals.all_steps + 1;
             let logged = next == 1 || next == total || next.is_multiple_of(self.args.logging_steps);
             let norms = if logged {
-                parameter_norms(&run.trainer.model)
+                run.prepare_step();
+                parameter_norms(&run.trainer)
             } else {
                 Vec::new()
             };
@@ -49,7 +52,7 @@ impl TrainingLoop<'_> {
             let record = match run.next_step() {
                 Ok(Some(record)) => record,
                 Ok(None) => break,
-                Err(problem) => return Err(self.stopped(run, totals, &problem)),
+                Err(problem) => return Err(self.stopped(run, totals, best.as_ref(), &problem)),
             };
             add(totals, &record, start.elapsed());
             if record.step == 1 {
@@ -59,13 +62,8 @@ impl TrainingLoop<'_> {
                 log.write(&log::step_line(&record, &norms))?;
             }
             progress.training(training_line(&record, totals, total));
-            if record.step < total
-                && self
-                    .args
-                    .eval_every
-                    .is_some_and(|every| record.step.is_multiple_of(every))
-            {
-                self.evaluate(run, &record, log, progress)?;
+            if record.step < total && self.is_evaluated(run) {
+                self.evaluate(run, &record, log, best, progress)?;
             }
             let due = run.is_end_of_epoch()
                 || self
@@ -74,10 +72,19 @@ impl TrainingLoop<'_> {
                     .is_some_and(|n| record.step.is_multiple_of(n));
             if due && record.step < total {
                 log.sync()?;
-                self.save(run, totals)?;
+                self.save(run, totals, best.as_ref())?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the model is evaluated after the last step, even if it is not the last of the run.
+    fn is_evaluated<T: Real>(&self, run: &Run<'_, T>) -> bool {
+        let every = self.args.eval_every;
+        let for_best = self.args.stabilise.load_best && every.is_none() && run.is_end_of_epoch();
+        every.is_some_and(|every| run.steps_done().is_multiple_of(every))
+            || for_best
+            || run.finished_iteration().is_some()
     }
 
     fn evaluate<T: Real>(
@@ -85,6 +92,7 @@ impl TrainingLoop<'_> {
         run: &Run<'_, T>,
         record: &StepRecord,
         log: &mut Log,
+        best: &mut Option<Best<T>>,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let Trainer { config, model, .. } = &run.trainer;
@@ -98,16 +106,26 @@ impl TrainingLoop<'_> {
         )?;
         let shown: Vec<String> = named(&scores).collect();
         progress.message(&format!("step {}: {}", record.step, shown.join(", ")));
-        log.write(&log::eval_line(record.step, record.epoch, &scores))
+        if self.args.stabilise.load_best {
+            Best::consider(best, record.step, self.corpus.metrics, &scores, model);
+        }
+        let iteration = run.finished_iteration();
+        log.write(&log::eval_line(record.step, record.epoch, iteration, &scores))
     }
 
-    fn save<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
+    fn save<T: Real>(
+        &self,
+        run: &Run<'_, T>,
+        totals: &TrainingTotals,
+        best: Option<&Best<T>>,
+    ) -> Result<PathBuf, Error> {
         check_finite(&run.trainer.model, totals.all_steps)?;
         let keep = self.args.save_total_limit;
         resume::save(
             self.output,
             &run.trainer,
             totals,
+            best,
             self.raw_config,
             self.encoder,
             keep,
@@ -115,8 +133,14 @@ impl TrainingLoop<'_> {
     }
 
     /// The weights are those before the step that failed: they are saved, and the error says where.
-    fn stopped<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
-        let state = match self.save(run, totals) {
+    fn stopped<T: Real>(
+        &self,
+        run: &Run<'_, T>,
+        totals: &TrainingTotals,
+        best: Option<&Best<T>>,
+        problem: &NotFinite,
+    ) -> Error {
+        let state = match self.save(run, totals, best) {
             Ok(path) => format!("is in {}", path.display()),
             Err(error) => format!("could not be saved: {error}"),
         };
@@ -127,11 +151,14 @@ impl TrainingLoop<'_> {
     }
 }
 
-fn parameter_norms<T: Real>(model: &SequenceClassifier<T>) -> Vec<f64> {
-    let params = model.params();
+/// The norms of the parameters that the next step trains.
+fn parameter_norms<T: Real>(trainer: &Trainer<T>) -> Vec<f64> {
+    let params = trainer.model.params();
     let slices: Vec<&[T]> = params
         .iter()
-        .map(|(_, p)| p.as_slice().expect("a parameter is in standard layout"))
+        .zip(&trainer.stabiliser.frozen)
+        .filter(|(_, frozen)| !**frozen)
+        .map(|((_, p), _)| p.as_slice().expect("a parameter is in standard layout"))
         .collect();
     reduce::norms(&slices)
 }

@@ -40,6 +40,7 @@ mod parity;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
+mod stabilise;
 #[cfg(feature = "proptest")]
 mod strategies;
 #[cfg(feature = "checkpoint")]
