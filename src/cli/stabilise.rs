@@ -40,7 +40,8 @@ pub(super) struct StabiliserArgs {
     /// Passes over the training set before the next group is unfrozen [default: --num-train-epochs]
     #[arg(long, value_name = "E", value_parser = not_negative, requires = "gradual_unfreezing")]
     pub(super) unfreeze_epochs: Option<f64>,
-    /// Report and save the model of the best evaluation by the task's first metric, the earliest of equals; evaluates
+    /// Report and save the model of the best evaluation (F1 if the task has it, else its first metric; the earliest of
+    /// equals); evaluates
     /// after each epoch unless --eval-every says when
     #[arg(long, visible_alias = "load-best-model-at-end")]
     pub(super) load_best: bool,

@@ -47,3 +47,5 @@ mod strategies;
 mod tensors;
 mod threads;
 mod tidy;
+#[cfg(feature = "checkpoint")]
+mod unfreeze_torch;

@@ -112,7 +112,7 @@ fn parts_are_those_of_the_names() {
 
 /// Two layers with d = 1/2: head 1, layer 1 one half, layer 0 a quarter, embeddings an eighth. With as-released
 /// unfreezing of a linear schedule to one half each group has a quarter of the one before besides: layer 1 is group 1,
-/// layer 0 group 2, LayerNorms, pooler and embeddings group 3.
+/// layer 0 group 2, `LayerNorm`, pooler and embeddings group 3.
 #[test]
 fn rates_by_layer() {
     let model = fresh(&config(Family::Bert), 1);
@@ -337,30 +337,37 @@ fn mixout_in_a_step() {
     assert!(norm != plain.expect("the weight").norm_before);
 }
 
-/// With a learning rate so small that AdamW's step, at most about lr, is known, what is left is the pull:
-/// `w₁ = w − lr λ (w − w₀)` with lr λ = 1/4. Biases and LayerNorm are not pulled.
+/// `w₁ = w − lr λ (w − w₀) − s`, with the step `s` of the same run without the pull: the gradient is taken at `w`, and the
+/// first step of AdamW without decay does not look at the weights. lr λ = 1/4, halved for each part from the head down.
+/// Biases and LayerNorm are not pulled. A pull after the step would differ by `s / 4`, up to 2.5e-3.
 #[test]
 fn decay_goes_to_the_start() {
     let config = config(Family::Bert);
     let (start, model, sequences) = (fresh(&config, 2), fresh(&config, 1), sequences());
-    let mut trainer = Trainer::new(config.clone(), model.clone(), settings());
-    trainer.stabiliser.initial = Some(start.clone());
-    let stabilisers = Stabilisers {
-        weight_decay_to_initial: 0.25e9,
-        ..Stabilisers::default()
+    let step = |weight_decay_to_initial| {
+        let mut trainer = Trainer::new(config.clone(), model.clone(), settings());
+        trainer.stabiliser.initial = Some(start.clone());
+        let stabilisers = Stabilisers {
+            weight_decay_to_initial,
+            layerwise_lr_decay: 0.5,
+            ..Stabilisers::default()
+        };
+        let mut run = Run::new(trainer, plan(1, stabilisers), &sequences, 0);
+        run.next_step().expect("finite");
+        run.trainer.model
     };
-    let mut plan = plan(1, stabilisers);
-    plan.schedule.peak = 1e-9;
-    let mut run = Run::new(trainer, plan, &sequences, 0);
-    run.next_step().expect("finite");
-    let all = model.params().into_iter().zip(start.params());
-    for (((name, w), (_, w0)), (_, after)) in all.zip(run.trainer.model.params()) {
-        let pulled = !name.ends_with("bias") && !name.contains("LayerNorm");
-        for ((w, w0), after) in w.iter().zip(w0).zip(after) {
-            let expected = if pulled { w - 0.25 * (w - w0) } else { *w };
+    let (pulled, plain) = (step(25.0), step(0.0));
+    let weights = model.params().into_iter().zip(start.params()).zip(model.parts());
+    let after = pulled.params().into_iter().zip(plain.params());
+    for ((((name, w), (_, w0)), part), ((_, pulled), (_, plain))) in weights.zip(after) {
+        let is_pulled = !name.ends_with("bias") && !name.contains("LayerNorm");
+        let factor = 0.5_f64.powi(i32::try_from(part.below_head(2)).expect("small"));
+        let rate = if is_pulled { 0.25 * factor } else { 0.0 };
+        for (((w, w0), pulled), plain) in w.iter().zip(w0).zip(pulled).zip(plain) {
+            let expected = w - rate * (w - w0) - (w - plain);
             assert!(
-                (after - expected).abs() < 2e-9,
-                "{name}: {after}, expected {expected}"
+                (pulled - expected).abs() < 1e-14,
+                "{name}: {pulled}, expected {expected}"
             );
         }
     }

@@ -21,7 +21,7 @@ fn trained(name: &str, flags: &[&str]) -> PathBuf {
     run
 }
 
-/// Without a step the saved model is the start: the top layer's weights are fresh, its LayerNorms 1 and 0, and all else
+/// Without a step the saved model is the start: the top layer's weights are fresh, its `LayerNorm` 1 and 0, and all else
 /// is as in a run without the flag; another seed gives other weights.
 #[test]
 fn fresh_top_layers() {
