@@ -41,8 +41,7 @@ pub(super) struct StabiliserArgs {
     #[arg(long, value_name = "E", value_parser = not_negative, requires = "gradual_unfreezing")]
     pub(super) unfreeze_epochs: Option<f64>,
     /// Report and save the model of the best evaluation (F1 if the task has it, else its first metric; the earliest of
-    /// equals); evaluates
-    /// after each epoch unless --eval-every says when
+    /// equals); evaluates after each epoch unless --eval-every says when
     #[arg(long, visible_alias = "load-best-model-at-end")]
     pub(super) load_best: bool,
     /// Train on N examples drawn at random, without replacement, from those that --max-train-samples leaves
