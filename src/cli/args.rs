@@ -4,6 +4,7 @@
 
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
+use super::stabilise::StabiliserArgs;
 use super::study::args as study;
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -169,6 +170,8 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "SEED", help_heading = "Chance")]
     pub(super) dropout_seed: Option<u64>,
 
+    #[command(flatten)]
+    pub(super) stabilise: StabiliserArgs,
     #[command(flatten)]
     pub(super) run: RunArgs,
 }

@@ -1,6 +1,7 @@
 //! `cwgnc finetune`: a model folder and a task go in, a fine-tuned model and its record come out.
 
 use super::args::{Dtype, Finetune, SaveStrategy};
+use super::best::Best;
 use super::corpus::Corpus;
 use super::inputs::Inputs;
 use super::log::{self, Log};
@@ -13,7 +14,7 @@ use super::training::{TrainingLoop, check_finite, named};
 use super::{Error, print, resume, start_threads};
 use crate::checkpoint;
 use crate::data::{Metric, TextEncoder, majority};
-use crate::model::Target;
+use crate::model::{SequenceClassifier, Target};
 use crate::real::Real;
 use crate::train::{Plan, Run, Sequence, Trainer};
 use serde_json::{Map, Value};
@@ -83,6 +84,7 @@ struct Job<'a, T: Real> {
     plan: Plan,
     trainer: Trainer<T>,
     totals: TrainingTotals,
+    best: Option<Best<T>>,
     progress: Progress,
 }
 
@@ -102,7 +104,8 @@ impl<'a, T: Real> Job<'a, T> {
         } = Inputs::<T>::read(args)?;
         progress.message(&report.to_string());
 
-        let plan = plan(args, train.len());
+        let plan = plan(args, train.len(), config.num_hidden_layers);
+        let initial = plan.stabilisers.need_initial().then(|| model.clone());
         let output = output::folder(args);
         output::prepare(&output, args)?;
         let record = record(
@@ -111,12 +114,13 @@ impl<'a, T: Real> Job<'a, T> {
             &corpus,
             &encoder,
             &report,
-            plan.schedule.total_steps,
+            plan.total_steps(),
             threads,
         )?;
         let mut totals = TrainingTotals::default();
         let start = start(args, &output, &record)?;
-        let trainer = match &start {
+        let mut best = None;
+        let mut trainer = match &start {
             Start::From(path) => {
                 let resumed = resume::load(path, &config, adamw(args))?;
                 (totals.all_steps, totals.loss_sum) = (resumed.steps_done, resumed.loss_sum);
@@ -125,10 +129,12 @@ impl<'a, T: Real> Job<'a, T> {
                     totals.all_steps,
                     path.display()
                 ));
+                best = resumed.best;
                 resumed.trainer
             }
             Start::Fresh | Start::Finished => Trainer::new(config, model, adamw(args)),
         };
+        trainer.stabiliser.initial = initial;
         let finished = matches!(start, Start::Finished);
         if !finished {
             output::write_json(&output.join(output::RUN), &record)?;
@@ -145,6 +151,7 @@ impl<'a, T: Real> Job<'a, T> {
             plan,
             trainer,
             totals,
+            best,
             progress,
         })
     }
@@ -177,14 +184,7 @@ impl<'a, T: Real> Job<'a, T> {
 
     /// Trains, evaluates and writes.
     fn train(mut self) -> Result<Trained, Error> {
-        let steps = self.plan.schedule.total_steps;
-        let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
-        self.progress.message(&format!(
-            "{train} examples to train on, {dev} to evaluate on; {steps} steps, clipping {}, {} threads; writing to {}",
-            self.plan.clip,
-            rayon::current_num_threads(),
-            self.output.display()
-        ));
+        self.announce();
         let mut log = Log::open(&self.output.join(output::LOG), self.totals.all_steps)?;
         let sequences = std::mem::take(&mut self.train);
         let mut run = Run::new(self.trainer, self.plan.clone(), &sequences, self.totals.all_steps);
@@ -196,34 +196,45 @@ impl<'a, T: Real> Job<'a, T> {
             raw_config: &self.raw_config,
             encoder: &self.encoder,
         };
-        training.run(&mut run, &mut log, &mut self.totals, &mut self.progress)?;
+        let (totals, best) = (&mut self.totals, &mut self.best);
+        training.run(&mut run, &mut log, totals, best, &mut self.progress)?;
 
-        let Trainer { config, model, .. } = run.trainer;
+        let iteration = run.finished_iteration();
+        let Trainer {
+            config, mut model, ..
+        } = run.trainer;
         check_finite(&model, self.totals.all_steps)?;
         let batch = self.args.run.per_device_eval_batch_size;
-        let scores = scores(
-            &config,
-            &model,
-            &self.corpus,
-            &self.dev,
-            batch,
-            &mut self.progress,
-        )?;
+        let (corpus, dev, progress) = (&self.corpus, &self.dev, &mut self.progress);
+        let mut evaluate =
+            |model: &SequenceClassifier<T>| scores(&config, model, corpus, dev, batch, progress);
+        let mut scores = evaluate(&model)?;
         let per_epoch = sequences
             .len()
             .div_ceil(self.plan.batch_size * self.plan.accumulation);
         let epoch = self.totals.all_steps as f64 / per_epoch as f64;
-        log.write(&log::eval_line(&self.totals, epoch, &scores))?;
+        log.write(&log::eval_line(&self.totals, epoch, iteration, &scores))?;
         log.sync()?;
+        let mut best_step = None;
+        if self.args.stabilise.load_best {
+            Best::consider(best, self.totals.all_steps, corpus.headline, &scores, &model);
+            if let Some(best) = self.best.take() {
+                scores = evaluate(&best.model)?;
+                (model, best_step) = (best.model, Some(best.step));
+            }
+        }
         if self.args.save_strategy != SaveStrategy::No {
             resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
         }
         let train = output::train_results(&self.totals, sequences.len(), epoch);
-        let eval = output::eval_results(&scores, Some(epoch));
+        let mut eval = output::eval_results(&scores, Some(epoch));
+        if let Some(step) = best_step {
+            eval.insert("best_step".to_owned(), step.into());
+        }
         let all = output::merged(&train, &eval);
         for (name, results) in [
             ("train_results.json", &train),
-            ("eval_results.json", &eval),
+            (output::EVAL, &eval),
             (output::ALL, &all),
         ] {
             output::write_json(&self.output.join(name), results)?;
@@ -232,20 +243,37 @@ impl<'a, T: Real> Job<'a, T> {
         let totals = self.totals;
         Ok(Trained { scores, totals, all })
     }
+
+    /// Says what is about to be done.
+    fn announce(&mut self) {
+        let steps = self.plan.total_steps();
+        let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
+        self.progress.message(&format!(
+            "{train} examples to train on, {dev} to evaluate on; {steps} steps, clipping {}, {} threads; writing to {}",
+            self.plan.clip,
+            rayon::current_num_threads(),
+            self.output.display()
+        ));
+    }
 }
 
-/// Prints the results of a run that ended before: `all_results.json`, or the evaluation that is its log's last line.
+/// Prints the results of a run that ended before: all of them, or the metrics under the names of the log's last line.
 fn print_again(output: &Path, json: bool) -> Result<(), Error> {
-    let path = output.join(if json { output::ALL } else { output::LOG });
-    let bytes = checkpoint::read(&path)?;
-    let text = String::from_utf8_lossy(&bytes);
+    let read = |name: &str| checkpoint::read(&output.join(name));
     if json {
-        return print(text.trim_end());
+        return print(String::from_utf8_lossy(&read(output::ALL)?).trim_end());
     }
-    let evaluation: Map<String, Value> = serde_json::from_str(text.lines().last().unwrap_or_default())
-        .map_err(|error| Error::Resume(format!("{}: the last line: {error}", path.display())))?;
-    for (name, value) in evaluation.iter().filter(|(name, _)| name.starts_with("eval_")) {
-        print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
+    let object = |name: &str, text: &[u8]| -> Result<Map<String, Value>, Error> {
+        serde_json::from_slice(text)
+            .map_err(|error| Error::Resume(format!("{}: {error}", output.join(name).display())))
+    };
+    let (log, results) = (read(output::LOG)?, read(output::EVAL)?);
+    let last = log.trim_ascii_end().split(|&byte| byte == b'\n').next_back();
+    let results = object(output::EVAL, &results)?;
+    for name in object(output::LOG, last.unwrap_or_default())?.keys() {
+        if let Some(value) = results.get(name).filter(|_| name.starts_with("eval_")) {
+            print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::args::Finetune;
-use super::corpus::{Corpus, max_tokens};
+use super::corpus::{Corpus, Source, max_tokens};
 use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, SequenceClassifier, init};
@@ -26,18 +26,16 @@ pub(super) struct Inputs<T: Real> {
 impl<T: Real> Inputs<T> {
     /// Reads and checks all of it, so that what can fail fails before the first step.
     pub(super) fn read(args: &Finetune) -> Result<Self, Error> {
-        let corpus = Corpus::for_finetuning(args)?;
+        args.stabilise.check(args.warmup_ratio, args.weight_decay)?;
+        let mut corpus = Corpus::for_finetuning(args)?;
+        args.stabilise.take_subset(&mut corpus)?;
         let folder = checkpoint::read_config(&args.model.dir)?;
         let config = adapted(folder.config, &corpus, args);
         let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
         let max_tokens = max_tokens(args.data.max_seq_length, &config);
-        let (mut train, mut dev) = (Vec::new(), Vec::new());
-        if let Some(source) = &corpus.train {
-            train = source.encode(&encoder, max_tokens)?;
-        }
-        for source in &corpus.dev {
-            dev.push(source.encode(&encoder, max_tokens)?);
-        }
+        let encode = |source: &Source| source.encode(&encoder, max_tokens);
+        let train = corpus.train.as_ref().map_or(Ok(Vec::new()), encode)?;
+        let dev = corpus.dev.iter().map(encode).collect::<Result<_, _>>()?;
         let (model, report) = load::<T>(args, &config)?;
         let raw_config = folder.raw;
         Ok(Self {
@@ -73,7 +71,11 @@ fn load<T: Real>(
 ) -> Result<(SequenceClassifier<T>, LoadReport), Error> {
     let mut model = SequenceClassifier::zeros(config);
     let report = checkpoint::load_into(&args.model.dir, config, Purpose::FineTuning, &mut model)?;
-    let fresh = |name: &str| report.to_initialise.iter().any(|missing| missing == name);
+    let again = args.stabilise.reinitialised(config, &model)?;
+    let fresh = |name: &str| {
+        let mut chosen = report.to_initialise.iter().chain(&again);
+        chosen.any(|chosen| chosen == name)
+    };
     init::initialise(
         &mut model,
         config.initializer_range,

@@ -77,7 +77,7 @@ fn step(line: &[u8]) -> Option<usize> {
     line.get("step")?.as_u64().map(|step| step as usize)
 }
 
-/// The line of a step; `parameter_norms` were measured before the step.
+/// The line of a step; the norms of the parameters that are trained were measured before the step.
 pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
     let clip = &record.report.clip;
     let mut components = vec![Vec::new(); clip.parameters.len()];
@@ -120,12 +120,21 @@ pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
     })
 }
 
-/// The line of an evaluation; `train_loss` is the mean loss of all steps before it.
-pub(super) fn eval_line(totals: &TrainingTotals, epoch: f64, scores: &[Scores]) -> Value {
+/// The line of an evaluation, with the iteration of gradual unfreezing that ended there; `train_loss` is the mean loss
+/// of all steps before it.
+pub(super) fn eval_line(
+    totals: &TrainingTotals,
+    epoch: f64,
+    iteration: Option<usize>,
+    scores: &[Scores],
+) -> Value {
     let mut line = Map::new();
     line.insert("step".to_owned(), totals.all_steps.into());
     line.insert("epoch".to_owned(), epoch.into());
     line.insert("train_loss".to_owned(), totals.mean_loss().into());
+    if let Some(iteration) = iteration {
+        line.insert("unfreezing_iteration".to_owned(), iteration.into());
+    }
     for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
         line.insert(name.clone(), (*value).into());
     }

@@ -2,11 +2,13 @@
 //! training.
 //!
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), and what they share: `args` and `number` (the
-//! flags), `corpus` and `inputs` (from flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics),
+//! flags; `stabilise` has those for what others do for stability), `corpus` and `inputs` (from flags to tokenised
+//! sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of several evaluations),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
 //! the terminal). The commands of the judge are in `oracle`, many runs at once in `study`.
 
 mod args;
+mod best;
 mod corpus;
 mod evaluate;
 mod finetune;
@@ -23,6 +25,7 @@ mod record;
 mod resume;
 mod score;
 mod settings;
+mod stabilise;
 mod study;
 mod training;
 

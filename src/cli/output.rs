@@ -13,6 +13,8 @@ pub(super) const RUN: &str = "run.json";
 /// One JSON object for each logged step and each evaluation.
 pub(super) const LOG: &str = "log.jsonl";
 
+/// The last evaluation, or the best.
+pub(super) const EVAL: &str = "eval_results.json";
 /// All results of a run; written last, so a run that has it is finished.
 pub(super) const ALL: &str = "all_results.json";
 
@@ -22,8 +24,8 @@ const WRITTEN: [&str; 13] = [
     RUN,
     LOG,
     ALL,
+    EVAL,
     "train_results.json",
-    "eval_results.json",
     "model.safetensors",
     "config.json",
     "tokenizer.json",

@@ -1,6 +1,7 @@
 //! The steps of a fine-tuning: training, logging, evaluating, saving.
 
 use super::args::{EvalStrategy, Finetune, SaveStrategy};
+use super::best::Best;
 use super::corpus::Corpus;
 use super::log::{self, Log};
 use super::output::TrainingTotals;
@@ -34,6 +35,7 @@ impl TrainingLoop<'_> {
         run: &mut Run<'_, T>,
         log: &mut Log,
         totals: &mut TrainingTotals,
+        best: &mut Option<Best<T>>,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let total = run.total_steps();
@@ -41,7 +43,8 @@ impl TrainingLoop<'_> {
             let next = totals.all_steps + 1;
             let logged = next == 1 || next == total || next.is_multiple_of(self.args.logging_steps);
             let norms = if logged {
-                parameter_norms(&run.trainer.model)
+                run.prepare_step();
+                parameter_norms(&run.trainer)
             } else {
                 Vec::new()
             };
@@ -49,7 +52,7 @@ impl TrainingLoop<'_> {
             let record = match run.next_step() {
                 Ok(Some(record)) => record,
                 Ok(None) => break,
-                Err(problem) => return Err(self.stopped(run, totals, &problem)),
+                Err(problem) => return Err(self.stopped(run, totals, best.as_ref(), &problem)),
             };
             add(totals, &record, start.elapsed());
             if record.step == 1 {
@@ -63,18 +66,26 @@ impl TrainingLoop<'_> {
                 break;
             }
             let falls_due = |every: Option<usize>| every.is_some_and(|n| record.step.is_multiple_of(n));
-            let epoch_ends = run.is_end_of_epoch();
-            if falls_due(self.args.eval_every) || epoch_ends && self.args.eval_strategy == EvalStrategy::Epoch
-            {
-                self.evaluate(run, &record, log, totals, progress)?;
+            if self.is_evaluated(run) {
+                self.evaluate(run, &record, log, totals, best, progress)?;
             }
-            if self.args.save_strategy != SaveStrategy::No && (epoch_ends || falls_due(self.args.save_steps))
-            {
+            let due = run.is_end_of_epoch() || falls_due(self.args.save_steps);
+            if due && self.args.save_strategy != SaveStrategy::No {
                 log.sync()?;
-                self.save(run, totals)?;
+                self.save(run, totals, best.as_ref())?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the model is evaluated after the last step, even if it is not the last of the run.
+    fn is_evaluated<T: Real>(&self, run: &Run<'_, T>) -> bool {
+        let every = self.args.eval_every;
+        let by_epoch = self.args.eval_strategy == EvalStrategy::Epoch;
+        let for_best = self.args.stabilise.load_best && every.is_none();
+        every.is_some_and(|every| run.steps_done().is_multiple_of(every))
+            || (by_epoch || for_best) && run.is_end_of_epoch()
+            || run.finished_iteration().is_some()
     }
 
     fn evaluate<T: Real>(
@@ -83,6 +94,7 @@ impl TrainingLoop<'_> {
         record: &StepRecord,
         log: &mut Log,
         totals: &TrainingTotals,
+        best: &mut Option<Best<T>>,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let Trainer { config, model, .. } = &run.trainer;
@@ -96,16 +108,26 @@ impl TrainingLoop<'_> {
         )?;
         let shown: Vec<String> = named(&scores).collect();
         progress.message(&format!("step {}: {}", record.step, shown.join(", ")));
-        log.write(&log::eval_line(totals, record.epoch, &scores))
+        if self.args.stabilise.load_best {
+            Best::consider(best, record.step, self.corpus.headline, &scores, model);
+        }
+        let iteration = run.finished_iteration();
+        log.write(&log::eval_line(totals, record.epoch, iteration, &scores))
     }
 
-    fn save<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
+    fn save<T: Real>(
+        &self,
+        run: &Run<'_, T>,
+        totals: &TrainingTotals,
+        best: Option<&Best<T>>,
+    ) -> Result<PathBuf, Error> {
         check_finite(&run.trainer.model, totals.all_steps)?;
         let keep = self.args.save_total_limit;
         resume::save(
             self.output,
             &run.trainer,
             totals,
+            best,
             self.raw_config,
             self.encoder,
             keep,
@@ -113,12 +135,18 @@ impl TrainingLoop<'_> {
     }
 
     /// The weights are those before the step that failed: they are saved, and the error says where.
-    fn stopped<T: Real>(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
+    fn stopped<T: Real>(
+        &self,
+        run: &Run<'_, T>,
+        totals: &TrainingTotals,
+        best: Option<&Best<T>>,
+        problem: &NotFinite,
+    ) -> Error {
         let reason = format!("step {}: {problem}", totals.all_steps + 1);
         let state = match self.args.save_strategy {
             SaveStrategy::No => String::new(),
             SaveStrategy::Epoch => {
-                let state = match self.save(run, totals) {
+                let state = match self.save(run, totals, best) {
                     Ok(path) => format!("is in {}", path.display()),
                     Err(error) => format!("could not be saved: {error}"),
                 };
@@ -130,11 +158,14 @@ impl TrainingLoop<'_> {
     }
 }
 
-fn parameter_norms<T: Real>(model: &SequenceClassifier<T>) -> Vec<f64> {
-    let params = model.params();
+/// The norms of the parameters that the next step trains.
+fn parameter_norms<T: Real>(trainer: &Trainer<T>) -> Vec<f64> {
+    let params = trainer.model.params();
     let slices: Vec<&[T]> = params
         .iter()
-        .map(|(_, p)| p.as_slice().expect("a parameter is in standard layout"))
+        .zip(&trainer.stabiliser.frozen)
+        .filter(|(_, frozen)| !**frozen)
+        .map(|((_, p), _)| p.as_slice().expect("a parameter is in standard layout"))
         .collect();
     reduce::norms(&slices)
 }

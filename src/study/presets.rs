@@ -2,9 +2,12 @@
 
 /// A name and the text of its study file, the paper's first. A condition's name stands in one preset only, so that any
 /// study can take it by name; beside what it says, the defaults of `cwgnc finetune` hold, which are the paper's run.
-pub const PRESETS: [(&str, &str); 2] = [
+pub const PRESETS: [(&str, &str); 5] = [
     ("paper", include_str!("presets/paper.toml")),
     ("factorial", include_str!("presets/factorial.toml")),
+    ("stabilisers", include_str!("presets/stabilisers.toml")),
+    ("subsets", include_str!("presets/subsets.toml")),
+    ("unfreezing", include_str!("presets/unfreezing.toml")),
 ];
 
 /// The 30 seeds of the authors' scripts (`run.sh`, `run_baseline.sh`), in their order.

@@ -1,15 +1,21 @@
 //! Training: [`step`], one optimiser step; [`order`], which examples it takes; [`run`], all steps of a run with their
-//! seeds; [`mod@predict`], the model's outputs for many sequences.
+//! seeds; [`mod@predict`], the model's outputs for many sequences. What others do for stability is [`stabilise`], with
+//! [`mixout`] and [`unfreeze`].
 
+pub mod mixout;
 pub mod order;
 pub mod predict;
 pub mod run;
+pub mod stabilise;
 pub mod step;
+pub mod unfreeze;
 
 pub use order::Order;
 pub use predict::predict;
 pub use run::{Plan, Run, Seeds, StepRecord};
+pub use stabilise::{Stabiliser, Stabilisers};
 pub use step::{Micro, NotFinite, StepReport, Trainer};
+pub use unfreeze::{UnfreezeMode, Unfreezing};
 
 use crate::model::{Batch, Target, Targets};
 use ndarray::Array2;

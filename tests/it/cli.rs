@@ -16,6 +16,7 @@ mod refused_data;
 mod refused_flags;
 mod resume;
 mod resume_refused;
+mod stabilise;
 mod streams;
 mod study;
 mod study_killed;

@@ -40,6 +40,7 @@ mod parity;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
+mod stabilise;
 #[cfg(feature = "proptest")]
 mod strategies;
 #[cfg(feature = "cli")]
@@ -48,3 +49,5 @@ mod study_plan;
 mod tensors;
 mod threads;
 mod tidy;
+#[cfg(feature = "checkpoint")]
+mod unfreeze_torch;

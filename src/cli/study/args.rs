@@ -16,8 +16,11 @@ use std::path::PathBuf;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Presets:
-  paper      the thresholds 0.01 to 5, their control, and the baselines of Yang and Ma (EMNLP 2022), 30 seeds
-  factorial  clipping x warm-up x weight decay x bias correction, one at a time
+  paper        the thresholds 0.01 to 5, their control, and the baselines of Yang and Ma (EMNLP 2022), 30 seeds
+  factorial    clipping x warm-up x weight decay x bias correction, one at a time
+  stabilisers  what others do for stability, each alone beside the control
+  subsets      1000 and 100 training examples, clipped and not
+  unfreezing   gradual unfreezing in both modes, with the authors' settings
 
 Examples:
   cwgnc study --preset paper --task rte --data glue/RTE --model bert-tiny --seeds 5 --conditions control,component:0.05
@@ -83,7 +86,7 @@ pub(super) struct What {
     /// A study file; the flags below replace what it says
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// paper or factorial
+    /// paper, factorial, stabilisers, subsets or unfreezing
     #[arg(long, value_name = "NAME")]
     pub(super) preset: Option<String>,
     /// Tasks, as in rte,mrpc; of a study file, those to run

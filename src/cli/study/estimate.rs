@@ -5,6 +5,7 @@ use super::engine::Split;
 use super::flags::Flags;
 use super::folder::{self, STUDY};
 use super::journal::{Entries, Journal};
+use crate::checkpoint;
 use crate::cli::args::{Dtype, EvalStrategy, Finetune};
 use crate::cli::corpus::Corpus;
 use crate::cli::inputs::Inputs;
@@ -98,8 +99,11 @@ impl Times {
         let start = Instant::now();
         let inputs = Inputs::<T>::read(args)?;
         let reading = start.elapsed();
-        let trainer = Trainer::new(inputs.config.clone(), inputs.model, adamw(args));
-        let mut run = Run::new(trainer, plan(args, inputs.train.len()), &inputs.train, 0);
+        let plan = plan(args, inputs.train.len(), inputs.config.num_hidden_layers);
+        let initial = plan.stabilisers.need_initial().then(|| inputs.model.clone());
+        let mut trainer = Trainer::new(inputs.config.clone(), inputs.model, adamw(args));
+        trainer.stabiliser.initial = initial;
+        let mut run = Run::new(trainer, plan, &inputs.train, 0);
         // The first step makes the buffers of all others, and is not counted.
         let (mut steps, mut start, mut spent) = (0, Instant::now(), Duration::ZERO);
         while spent < LIMIT && matches!(run.next_step(), Ok(Some(_))) {
@@ -168,11 +172,12 @@ fn row(
     flags: &Flags,
 ) -> Result<Row, Error> {
     let args = flags.parse(&run.settings()).map_err(Error::Usage)?;
-    let examples = Corpus::for_finetuning(&args)?
-        .train
-        .map_or(0, |source| source.set.examples.len());
+    let mut corpus = Corpus::for_finetuning(&args)?;
+    args.stabilise.take_subset(&mut corpus)?;
+    let examples = corpus.train.map_or(0, |source| source.set.examples.len());
+    let layers = checkpoint::read_config(&args.model.dir)?.config.num_hidden_layers;
     let batch = args.per_device_train_batch_size * args.gradient_accumulation_steps;
-    let steps = plan(&args, examples).schedule.total_steps;
+    let steps = plan(&args, examples, layers).total_steps();
     let mut evaluations = 1 + args.eval_every.map_or(0, |every| steps / every);
     if args.eval_strategy == EvalStrategy::Epoch {
         evaluations += steps / examples.div_ceil(batch).max(1);

@@ -84,7 +84,9 @@ impl Flags {
             settings.set("clip", clip);
         }
         let matches = self.matches(&settings).map_err(|error| text(&error))?;
-        Finetune::from_arg_matches(&matches).map_err(|error| text(&error))
+        let args = Finetune::from_arg_matches(&matches).map_err(|error| text(&error))?;
+        let checked = args.stabilise.check(args.warmup_ratio, args.weight_decay);
+        checked.map_err(|error| error.to_string()).map(|()| args)
     }
 
     /// Settings from the words of a command line: `--learning-rate 1e-4 --load-best`.

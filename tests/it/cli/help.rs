@@ -49,6 +49,13 @@ fn help_names_the_defaults() {
         ("--logging-steps <N>", "20"),
         ("--output <DIR>", "runs/TASK-MODEL-CLIP-seedSEED"),
         ("--per-device-eval-batch-size <N>", "32"),
+        ("--lr-scheduler-type <TYPE>", "linear"),
+        ("--layerwise-lr-decay <SHARE>", "1"),
+        ("--reinit-layers <K>", "0"),
+        ("--mixout <P>", "0"),
+        ("--weight-decay-to-pretrained <DECAY>", "0"),
+        ("--unfreeze-epochs <E>", "--num-train-epochs"),
+        ("--subset-seed <SEED>", "0"),
     ] {
         let (_, after) = words
             .split_once(flag)

@@ -319,6 +319,34 @@ fn a_run_that_diverges_is_a_result() {
     assert_eq!(records[1]["status"], "finished");
 }
 
+/// What a preset sets reaches the run, and the best evaluation is the one that is reported.
+#[test]
+fn conditions_of_other_presets() {
+    let dir = scratch::folder("study-presets").join("study");
+    let mut command = super::program();
+    command.args(["study", "--quiet", "--seeds", "1,2", "--output", text(&dir)]);
+    command
+        .args(["--conditions", "best-checkpoint,mixout,reinit-1"])
+        .args(RUN);
+    ran(command).succeeded();
+    let settings = |condition: &str| {
+        let run = dir.join(format!("runs/train/{condition}/seed-2/run.json"));
+        json(&run)["settings"].clone()
+    };
+    assert_eq!(settings("mixout")["mixout"], 0.1);
+    assert_eq!(settings("mixout")["hidden_dropout_prob"], 0.0);
+    assert_eq!(settings("reinit-1")["reinit_layers"], 1);
+    for record in json_lines(&results(&dir)) {
+        let last = record["curve"].as_array().unwrap().last().unwrap();
+        let reported = if record["condition"] == "best-checkpoint" {
+            &record["best"]
+        } else {
+            last
+        };
+        assert_eq!(record["value"], reported["value"], "{}", record["run"]);
+    }
+}
+
 /// Models are kept when they are asked for, and the results are the same.
 #[test]
 fn models_are_kept_on_request() {

@@ -136,12 +136,12 @@ fn what_is_asked_for() {
     refused(
         &dir,
         &["--preset", "papr"],
-        "unknown preset `papr`; known: paper, factorial",
+        "unknown preset `papr`; known: paper, factorial, stabilisers, subsets, unfreezing",
     );
     with(&[], "the study has no run: it has no condition");
     with(
         &["--conditions", "contrl"],
-        "condition `contrl` is neither described nor a clipping policy; nearest: control, mosbach, baseline1",
+        "condition `contrl` is neither described nor a clipping policy; nearest: control, longer, full",
     );
     with(
         &["--conditions", "control,control"],
