@@ -35,7 +35,7 @@
 //! * [`model`]: BERT and RoBERTa with a head. `checkpoint`: model folders.
 //! * [`oracle`]: the judge of other people's clipping. [`cases`]: what it asks them.
 //! * [`train`]: steps and runs. `data`: text to tokens, metrics.
-//! * `study`: statistics of many runs. `report`: records to Markdown, CSV, SVG and HTML.
+//! * `study`: which runs a study of many has, and what they say together. `report`: records to Markdown, CSV, SVG and HTML.
 //! * `cli`: the command `cwgnc`.
 //!
 //! # Features

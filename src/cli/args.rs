@@ -6,6 +6,8 @@ use super::clip::args::Clip;
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
 use super::report::args as report;
+use super::stabilise::StabiliserArgs;
+use super::study::args as study;
 use crate::clip::ClipPolicy;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ pub(super) enum Command {
     Inspect(Inspect),
     Clip(Box<Clip>),
     Report(report::Report),
+    Study(Box<study::StudyArgs>),
     Cases(oracle::Cases),
     Check(Box<oracle::Check>),
     Identify(oracle::Identify),
@@ -90,6 +93,9 @@ pub(super) struct Finetune {
     /// Keep the last N checkpoints
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, help_heading = "Output")]
     pub(super) save_total_limit: usize,
+    /// When to write checkpoints and the model: after each epoch and at the end, or never
+    #[arg(long, value_enum, default_value_t = SaveStrategy::Epoch, help_heading = "Output")]
+    pub(super) save_strategy: SaveStrategy,
     /// Log every N-th step, the first and the last
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one, help_heading = "Output")]
     pub(super) logging_steps: usize,
@@ -99,6 +105,9 @@ pub(super) struct Finetune {
     /// Log at each evaluation how far every parameter has moved, from the start and from the evaluation before
     #[arg(long, help_heading = "Output")]
     pub(super) log_updates: bool,
+    /// Evaluate after each epoch too, or at the end alone
+    #[arg(long, value_enum, default_value_t = EvalStrategy::No, help_heading = "Output")]
+    pub(super) eval_strategy: EvalStrategy,
     /// Print the results as JSON
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
@@ -168,6 +177,8 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "SEED", help_heading = "Chance")]
     pub(super) dropout_seed: Option<u64>,
 
+    #[command(flatten)]
+    pub(super) stabilise: StabiliserArgs,
     #[command(flatten)]
     pub(super) run: RunArgs,
 }
@@ -338,6 +349,22 @@ pub(super) enum Optimizer {
     AdamwHfUncorrected,
     /// torch.optim.AdamW
     AdamwTorch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SaveStrategy {
+    /// A checkpoint after each epoch, the model at the end
+    Epoch,
+    /// Results and log alone
+    No,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EvalStrategy {
+    /// At the end alone
+    No,
+    /// After each epoch
+    Epoch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -29,6 +29,8 @@ pub(super) struct Corpus {
     pub(super) dev: Vec<Source>,
     pub(super) labels: LabelSpace,
     pub(super) metrics: &'static [Metric],
+    /// The one that stands for the task.
+    pub(super) headline: Metric,
 }
 
 impl Source {
@@ -91,6 +93,7 @@ impl Corpus {
         let dev_set = read_user(dev, &columns, &labels, Labels::Required)?;
         let metrics = metrics(&labels);
         Ok(Self {
+            headline: metrics[0],
             train: Some(Source::new(train.clone(), set, "", args.max_train_samples)),
             dev: vec![Source::new(dev.clone(), dev_set, "", args.data.max_eval_samples)],
             labels,
@@ -114,6 +117,7 @@ impl Corpus {
         let set = read_user(path, &columns(args), &labels, Labels::Required)?;
         let metrics = metrics(&labels);
         Ok(Self {
+            headline: metrics[0],
             train: None,
             dev: vec![Source::new(path.clone(), set, "", args.max_eval_samples)],
             labels,
@@ -132,6 +136,7 @@ impl Corpus {
             dev,
             labels: task.label_space(),
             metrics: task.metrics,
+            headline: task.headline,
         })
     }
 }

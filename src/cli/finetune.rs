@@ -1,7 +1,9 @@
 //! `cwgnc finetune`: a model folder and a task go in, a fine-tuned model and its record come out.
 
-use super::args::{Dtype, Finetune};
-use super::corpus::{Corpus, max_tokens};
+use super::args::{Dtype, Finetune, SaveStrategy};
+use super::best::Best;
+use super::corpus::Corpus;
+use super::inputs::Inputs;
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
 use super::plan::{adamw, plan};
@@ -10,9 +12,9 @@ use super::record::{Start, record, start};
 use super::score::{Scores, scores};
 use super::training::{TrainingLoop, check_finite, named};
 use super::{Error, print, resume, start_threads};
-use crate::checkpoint::{self, LoadReport, Purpose};
-use crate::data::TextEncoder;
-use crate::model::{ModelConfig, SequenceClassifier, init};
+use crate::checkpoint;
+use crate::data::{Metric, TextEncoder, majority};
+use crate::model::{SequenceClassifier, Target};
 use crate::real::Real;
 use crate::train::{Plan, Run, Sequence, Trainer, UpdateMeter};
 use serde_json::{Map, Value};
@@ -26,6 +28,45 @@ pub(super) fn command(args: &Finetune) -> Result<(), Error> {
         Dtype::F32 => Job::<f32>::prepare(args, threads)?.run(),
         Dtype::F64 => Job::<f64>::prepare(args, threads)?.run(),
     }
+}
+
+/// What is known of a run before its first step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// Examples to train on.
+    pub(super) examples: usize,
+    /// The metric that stands for the task.
+    pub(super) metric: Metric,
+    /// What a model reaches in it that says the same for every example.
+    pub(super) majority: f64,
+}
+
+/// A run of a study: in the thread pool of the caller, without a word. The first result is about what it reads, the
+/// second about its training.
+pub(super) fn within_study(args: &Finetune) -> Result<(Facts, Result<(), Error>), Error> {
+    fn typed<T: Real>(args: &Finetune) -> Result<(Facts, Result<(), Error>), Error> {
+        let job = Job::<T>::prepare(args, rayon::current_num_threads())?;
+        let facts = job.facts()?;
+        // A run that ended just before its process died is not done again.
+        let end = if job.finished {
+            Ok(())
+        } else {
+            job.train().map(|_| ())
+        };
+        Ok((facts, end))
+    }
+    match args.dtype {
+        Dtype::F32 => typed::<f32>(args),
+        Dtype::F64 => typed::<f64>(args),
+    }
+}
+
+/// What a fine-tuning ended with.
+struct Trained {
+    scores: Vec<Scores>,
+    totals: TrainingTotals,
+    /// The contents of `all_results.json`.
+    all: Map<String, Value>,
 }
 
 /// A fine-tuning that is ready to begin or to go on.
@@ -45,6 +86,7 @@ struct Job<'a, T: Real> {
     totals: TrainingTotals,
     /// Under `--log-updates`.
     updates: Option<UpdateMeter<T>>,
+    best: Option<Best<T>>,
     progress: Progress,
 }
 
@@ -52,22 +94,20 @@ impl<'a, T: Real> Job<'a, T> {
     /// Reads and checks everything, so that what can fail fails before the first step.
     fn prepare(args: &'a Finetune, threads: usize) -> Result<Self, Error> {
         let mut progress = Progress::new(args.quiet);
-        let corpus = Corpus::for_finetuning(args)?;
-        let folder = checkpoint::read_config(&args.model.dir)?;
-        let config = adapted(folder.config, &corpus, args);
-        let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
-        let max_tokens = max_tokens(args.data.max_seq_length, &config);
-        let (mut train, mut dev) = (Vec::new(), Vec::new());
-        if let Some(source) = &corpus.train {
-            train = source.encode(&encoder, max_tokens)?;
-        }
-        for source in &corpus.dev {
-            dev.push(source.encode(&encoder, max_tokens)?);
-        }
-        let (model, report) = load::<T>(args, &config)?;
+        let Inputs {
+            corpus,
+            config,
+            raw_config,
+            encoder,
+            train,
+            dev,
+            model,
+            report,
+        } = Inputs::<T>::read(args)?;
         progress.message(&report.to_string());
 
-        let plan = plan(args, train.len());
+        let plan = plan(args, train.len(), config.num_hidden_layers);
+        let initial = plan.stabilisers.need_initial().then(|| model.clone());
         let output = output::folder(args);
         output::prepare(&output, args)?;
         let record = record(
@@ -76,13 +116,14 @@ impl<'a, T: Real> Job<'a, T> {
             &corpus,
             &encoder,
             &report,
-            plan.schedule.total_steps,
+            plan.total_steps(),
             threads,
         )?;
         let mut totals = TrainingTotals::default();
         let mut updates = args.log_updates.then(|| UpdateMeter::new(model.clone()));
         let start = start(args, &output, &record)?;
-        let trainer = match &start {
+        let mut best = None;
+        let mut trainer = match &start {
             Start::From(path) => {
                 let resumed = resume::load(path, &config, adamw(args))?;
                 if let Some(meter) = &mut updates {
@@ -94,15 +135,16 @@ impl<'a, T: Real> Job<'a, T> {
                     totals.all_steps,
                     path.display()
                 ));
+                best = resumed.best;
                 resumed.trainer
             }
             Start::Fresh | Start::Finished => Trainer::new(config, model, adamw(args)),
         };
+        trainer.stabiliser.initial = initial;
         let finished = matches!(start, Start::Finished);
         if !finished {
             output::write_json(&output.join(output::RUN), &record)?;
         }
-        let raw_config = folder.raw;
         Ok(Self {
             args,
             output,
@@ -116,7 +158,18 @@ impl<'a, T: Real> Job<'a, T> {
             trainer,
             totals,
             updates,
+            best,
             progress,
+        })
+    }
+
+    fn facts(&self) -> Result<Facts, Error> {
+        let metric = self.corpus.headline;
+        let targets: Vec<Target> = self.dev[0].iter().map(|sequence| sequence.target).collect();
+        Ok(Facts {
+            examples: self.train.len(),
+            metric,
+            majority: majority(metric, &targets)?,
         })
     }
 
@@ -128,14 +181,17 @@ impl<'a, T: Real> Job<'a, T> {
                 .message(&format!("the run in {output} is finished; its results:"));
             return print_again(&self.output, self.args.json);
         }
-        let steps = self.plan.schedule.total_steps;
-        let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
-        self.progress.message(&format!(
-            "{train} examples to train on, {dev} to evaluate on; {steps} steps, clipping {}, {} threads; writing to {}",
-            self.plan.clip,
-            rayon::current_num_threads(),
-            self.output.display()
-        ));
+        let json = self.args.json;
+        let Trained { scores, totals, all } = self.train()?;
+        if json {
+            return print(&format!("{:#}", Value::Object(all)));
+        }
+        print_results(&scores, &totals)
+    }
+
+    /// Trains, evaluates and writes.
+    fn train(mut self) -> Result<Trained, Error> {
+        self.announce();
         let mut log = Log::open(&self.output.join(output::LOG), self.totals.all_steps)?;
         let sequences = std::mem::take(&mut self.train);
         let mut run = Run::new(self.trainer, self.plan.clone(), &sequences, self.totals.all_steps);
@@ -148,90 +204,88 @@ impl<'a, T: Real> Job<'a, T> {
             encoder: &self.encoder,
             updates: self.updates,
         };
-        training.run(&mut run, &mut log, &mut self.totals, &mut self.progress)?;
+        let (totals, best) = (&mut self.totals, &mut self.best);
+        training.run(&mut run, &mut log, totals, best, &mut self.progress)?;
         let updates = training
             .updates
             .map(|mut meter| meter.measure(&run.trainer.model));
 
-        let Trainer { config, model, .. } = run.trainer;
+        let iteration = run.finished_iteration();
+        let Trainer {
+            config, mut model, ..
+        } = run.trainer;
         check_finite(&model, self.totals.all_steps)?;
         let batch = self.args.run.per_device_eval_batch_size;
-        let scores = scores(
-            &config,
-            &model,
-            &self.corpus,
-            &self.dev,
-            batch,
-            &mut self.progress,
-        )?;
+        let (corpus, dev, progress) = (&self.corpus, &self.dev, &mut self.progress);
+        let mut evaluate =
+            |model: &SequenceClassifier<T>| scores(&config, model, corpus, dev, batch, progress);
+        let mut scores = evaluate(&model)?;
         let per_epoch = sequences
             .len()
             .div_ceil(self.plan.batch_size * self.plan.accumulation);
         let epoch = self.totals.all_steps as f64 / per_epoch as f64;
-        let line = log::eval_line(self.totals.all_steps, epoch, &scores, updates.as_deref());
+        let line = log::eval_line(&self.totals, epoch, iteration, &scores, updates.as_deref());
         log.write(&line)?;
         log.sync()?;
-        resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
+        let mut best_step = None;
+        if self.args.stabilise.load_best {
+            Best::consider(best, self.totals.all_steps, corpus.headline, &scores, &model);
+            if let Some(best) = self.best.take() {
+                scores = evaluate(&best.model)?;
+                (model, best_step) = (best.model, Some(best.step));
+            }
+        }
+        if self.args.save_strategy != SaveStrategy::No {
+            resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
+        }
         let train = output::train_results(&self.totals, sequences.len(), epoch);
-        let eval = output::eval_results(&scores, Some(epoch));
+        let mut eval = output::eval_results(&scores, Some(epoch));
+        if let Some(step) = best_step {
+            eval.insert("best_step".to_owned(), step.into());
+        }
         let all = output::merged(&train, &eval);
         for (name, results) in [
             ("train_results.json", &train),
-            ("eval_results.json", &eval),
+            (output::EVAL, &eval),
             (output::ALL, &all),
         ] {
             output::write_json(&self.output.join(name), results)?;
         }
         self.progress.wipe();
-        if self.args.json {
-            return print(&format!("{:#}", Value::Object(all)));
-        }
-        print_results(&scores, &self.totals)
+        let totals = self.totals;
+        Ok(Trained { scores, totals, all })
+    }
+
+    /// Says what is about to be done.
+    fn announce(&mut self) {
+        let steps = self.plan.total_steps();
+        let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
+        self.progress.message(&format!(
+            "{train} examples to train on, {dev} to evaluate on; {steps} steps, clipping {}, {} threads; writing to {}",
+            self.plan.clip,
+            rayon::current_num_threads(),
+            self.output.display()
+        ));
     }
 }
 
-/// The model's configuration with the task's labels and the dropout asked for.
-fn adapted(config: ModelConfig, corpus: &Corpus, args: &Finetune) -> ModelConfig {
-    let mut config = config;
-    config.problem = corpus.labels.problem();
-    config.labels = corpus.labels.output_names();
-    if let Some(p) = args.dropout {
-        config.hidden_dropout_prob = p;
-        config.attention_probs_dropout_prob = p;
-        config.classifier_dropout = Some(p);
-    }
-    config
-}
-
-/// The pretrained weights, with fresh ones where the folder has none.
-fn load<T: Real>(
-    args: &Finetune,
-    config: &ModelConfig,
-) -> Result<(SequenceClassifier<T>, LoadReport), Error> {
-    let mut model = SequenceClassifier::zeros(config);
-    let report = checkpoint::load_into(&args.model.dir, config, Purpose::FineTuning, &mut model)?;
-    let fresh = |name: &str| report.to_initialise.iter().any(|missing| missing == name);
-    init::initialise(
-        &mut model,
-        config.initializer_range,
-        args.init_seed.unwrap_or(args.seed),
-        fresh,
-    );
-    Ok((model, report))
-}
-
-/// Prints the results of a run that ended before: `all_results.json`, or the evaluation that is its log's last line.
+/// Prints the results of a run that ended before: all of them, or the metrics under the names of the log's last line.
 fn print_again(output: &Path, json: bool) -> Result<(), Error> {
-    let path = output.join(if json { output::ALL } else { output::LOG });
-    let bytes = checkpoint::read(&path)?;
-    let text = String::from_utf8_lossy(&bytes);
+    let read = |name: &str| checkpoint::read(&output.join(name));
     if json {
-        return print(text.trim_end());
+        return print(String::from_utf8_lossy(&read(output::ALL)?).trim_end());
     }
-    let evaluation: Map<String, Value> = serde_json::from_str(text.lines().last().unwrap_or_default())
-        .map_err(|error| Error::Resume(format!("{}: the last line: {error}", path.display())))?;
-    for (name, value) in evaluation.iter().filter(|(name, _)| name.starts_with("eval_")) {
-        print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
+    let object = |name: &str, text: &[u8]| -> Result<Map<String, Value>, Error> {
+        serde_json::from_slice(text)
+            .map_err(|error| Error::Resume(format!("{}: {error}", output.join(name).display())))
+    };
+    let (log, results) = (read(output::LOG)?, read(output::EVAL)?);
+    let last = log.trim_ascii_end().split(|&byte| byte == b'\n').next_back();
+    let results = object(output::EVAL, &results)?;
+    for name in object(output::LOG, last.unwrap_or_default())?.keys() {
+        if let Some(value) = results.get(name).filter(|_| name.starts_with("eval_")) {
+            print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
+        }
     }
     Ok(())
 }

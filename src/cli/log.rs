@@ -3,6 +3,7 @@
 //! A line holds no clock time, so that a resumed run writes the same bytes as an undisturbed one.
 
 use super::Error;
+use super::output::TrainingTotals;
 use super::score::Scores;
 
 use crate::checkpoint::{self, CheckpointError};
@@ -76,7 +77,7 @@ fn step(line: &[u8]) -> Option<usize> {
     line.get("step")?.as_u64().map(|step| step as usize)
 }
 
-/// The line of a step; `parameter_norms` were measured before the step.
+/// The line of a step; the norms of the parameters that are trained were measured before the step.
 pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
     let clip = &record.report.clip;
     let mut components = vec![Vec::new(); clip.parameters.len()];
@@ -119,16 +120,22 @@ pub(super) fn step_line(record: &StepRecord, parameter_norms: &[f64]) -> Value {
     })
 }
 
-/// The line of an evaluation after a step; `updates` are those since the start and since the evaluation before.
+/// The line of an evaluation, with the iteration of gradual unfreezing that ended there; `train_loss` is the mean loss
+/// of all steps before it, `updates` are those since the start and since the evaluation before.
 pub(super) fn eval_line(
-    step: usize,
+    totals: &TrainingTotals,
     epoch: f64,
+    iteration: Option<usize>,
     scores: &[Scores],
     updates: Option<&[ParameterUpdate]>,
 ) -> Value {
     let mut line = Map::new();
-    line.insert("step".to_owned(), step.into());
+    line.insert("step".to_owned(), totals.all_steps.into());
     line.insert("epoch".to_owned(), epoch.into());
+    line.insert("train_loss".to_owned(), totals.mean_loss().into());
+    if let Some(iteration) = iteration {
+        line.insert("unfreezing_iteration".to_owned(), iteration.into());
+    }
     for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
         line.insert(name.clone(), (*value).into());
     }

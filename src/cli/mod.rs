@@ -1,17 +1,20 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`), the folder `clip`, and what they share: `args` and `number` (the
-//! flags), `corpus` (from flags to tokenised sequences), `plan` and `training` (the steps), `score` (outputs to metrics),
+//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`) or a folder (`clip`, `oracle` for the commands of the
+//! judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args` and `number`
+//! (the flags; `stabilise` has those for what others do for stability), `corpus` and `inputs` (from flags to tokenised
+//! sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of several evaluations),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
-//! the terminal). The commands of the judge are in `oracle`, tables and
-//! figures of a study in `report`.
+//! the terminal).
 
 mod args;
+mod best;
 mod clip;
 mod corpus;
 mod evaluate;
 mod finetune;
+mod inputs;
 mod inspect;
 mod log;
 mod number;
@@ -25,6 +28,8 @@ mod report;
 mod resume;
 mod score;
 mod settings;
+mod stabilise;
+mod study;
 mod training;
 
 use crate::checkpoint::CheckpointError;
@@ -44,6 +49,7 @@ pub fn main() -> ExitCode {
         args::Command::Inspect(args) => inspect::command(&args).map(|()| 0),
         args::Command::Clip(args) => clip::command(&args).map_err(Error::judging),
         args::Command::Report(args) => report::command(&args).map(|()| 0),
+        args::Command::Study(args) => study::command(&args).map(|()| 0),
         args::Command::Cases(args) => oracle::cases::command(&args).map_err(Error::judging),
         args::Command::Check(args) => oracle::check::command(&args).map_err(Error::judging),
         args::Command::Identify(args) => oracle::identify::command(&args).map_err(Error::judging),
@@ -79,12 +85,21 @@ enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// Training stopped; the text says at which step and where the last good state lies.
-    Training(String),
+    /// Training stopped.
+    Training {
+        /// Steps taken before it.
+        steps: usize,
+        /// At which step, and why.
+        reason: String,
+        /// Where the last good state lies, or why nowhere.
+        state: String,
+    },
     /// A run folder that cannot be resumed.
     Resume(String),
     /// Records that cannot be reported; the text says which file and line.
     Report(String),
+    /// A study that cannot go on; the text says which file or run and why.
+    Study(String),
     /// Something cannot be judged; the text says which file and why.
     Judge(String),
     /// The results could not be printed.
@@ -112,10 +127,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(text)
-            | Self::Training(text)
             | Self::Resume(text)
             | Self::Report(text)
+            | Self::Study(text)
             | Self::Judge(text) => f.write_str(text),
+            Self::Training { reason, state, .. } => write!(f, "{reason}; training stopped{state}"),
             Self::Checkpoint(error) => error.fmt(f),
             Self::Data(error) => error.fmt(f),
             Self::Folder { path, source } => write!(f, "cannot use folder {}: {source}", path.display()),

@@ -27,6 +27,11 @@ pub(super) fn below_one(text: &str) -> Result<f64, String> {
     checked(text, "in [0, 1)", |x| (0.0..1.0).contains(&x))
 }
 
+/// A number in `(0, 1]`.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    checked(text, "above 0 and at most 1", |x| x > 0.0 && x <= 1.0)
+}
+
 /// A number in `[0, 1]`.
 pub(super) fn ratio(text: &str) -> Result<f64, String> {
     checked(text, "in [0, 1]", |x| (0.0..=1.0).contains(&x))

@@ -13,6 +13,8 @@ pub(super) const RUN: &str = "run.json";
 /// One JSON object for each logged step and each evaluation.
 pub(super) const LOG: &str = "log.jsonl";
 
+/// The last evaluation, or the best.
+pub(super) const EVAL: &str = "eval_results.json";
 /// All results of a run; written last, so a run that has it is finished.
 pub(super) const ALL: &str = "all_results.json";
 
@@ -22,8 +24,8 @@ const WRITTEN: [&str; 13] = [
     RUN,
     LOG,
     ALL,
+    EVAL,
     "train_results.json",
-    "eval_results.json",
     "model.safetensors",
     "config.json",
     "tokenizer.json",
@@ -95,7 +97,7 @@ pub(super) fn prepare(dir: &Path, args: &Finetune) -> Result<(), Error> {
 }
 
 /// Whether a path is something unfinished that a process left when it died.
-fn is_left_over(path: &Path) -> bool {
+pub(super) fn is_left_over(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     resume::is_partial(path) || name.starts_with(".cwgnc-") && name.ends_with(".tmp")
 }
@@ -143,6 +145,13 @@ pub(super) struct TrainingTotals {
     pub(super) all_steps: usize,
 }
 
+impl TrainingTotals {
+    /// The mean loss of all steps so far.
+    pub(super) fn mean_loss(&self) -> Option<f64> {
+        (self.all_steps > 0).then(|| self.loss_sum / self.all_steps as f64)
+    }
+}
+
 /// The contents of `train_results.json`.
 pub(super) fn train_results(totals: &TrainingTotals, samples: usize, epoch: f64) -> Map<String, Value> {
     let per_second = |count: usize| {
@@ -152,10 +161,9 @@ pub(super) fn train_results(totals: &TrainingTotals, samples: usize, epoch: f64)
             0.0
         }
     };
-    let loss = (totals.all_steps > 0).then(|| totals.loss_sum / totals.all_steps as f64);
     sorted(json!({
         "epoch": epoch,
-        "train_loss": loss,
+        "train_loss": totals.mean_loss(),
         "train_runtime": totals.seconds,
         "train_samples": samples,
         "train_samples_per_second": per_second(totals.samples),

@@ -4,21 +4,24 @@ use super::args::{Finetune, Optimizer};
 use crate::optim::{AdamWForm, AdamWSettings, LinearSchedule};
 use crate::train::{Plan, Seeds};
 
-/// What the run does at each step, for a training set of so many examples.
-pub(super) fn plan(args: &Finetune, examples: usize) -> Plan {
+/// What the run does at each step, for a training set of so many examples and a model of so many layers.
+pub(super) fn plan(args: &Finetune, examples: usize, layers: usize) -> Plan {
     let per_epoch = examples.div_ceil(args.per_device_train_batch_size * args.gradient_accumulation_steps);
+    let epochs = args.stabilise.unfreeze_epochs.unwrap_or(args.num_train_epochs);
     let steps = args
         .max_steps
-        .unwrap_or_else(|| (args.num_train_epochs * per_epoch as f64).ceil() as usize);
+        .unwrap_or_else(|| (epochs * per_epoch as f64).ceil() as usize);
+    let schedule = LinearSchedule::new(args.learning_rate, args.warmup_ratio, steps);
     Plan {
         batch_size: args.per_device_train_batch_size,
         accumulation: args.gradient_accumulation_steps,
-        schedule: LinearSchedule::new(args.learning_rate, args.warmup_ratio, steps),
+        schedule: schedule.ending_at(args.stabilise.schedule_end()),
         clip: args.clip.clone(),
         seeds: Seeds {
             order: args.data_seed.unwrap_or(args.seed),
             dropout: args.dropout_seed.unwrap_or(args.seed),
         },
+        stabilisers: args.stabilise.settings(layers),
     }
 }
 

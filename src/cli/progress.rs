@@ -52,6 +52,18 @@ impl Progress {
         }
     }
 
+    /// Draws a line, at once.
+    pub(super) fn line(&mut self, line: &str) {
+        if self.live {
+            self.draw(line);
+        }
+    }
+
+    /// Whether lines are drawn.
+    pub(super) fn is_live(&self) -> bool {
+        self.live
+    }
+
     /// Prints a message on a line of its own, unless quiet.
     pub(super) fn message(&mut self, text: &str) {
         self.wipe();
@@ -111,7 +123,7 @@ fn training_line(now: Training) -> String {
 }
 
 /// Twenty cells, filled as far as `done` of `total`.
-fn bar(done: usize, total: usize) -> String {
+pub(super) fn bar(done: usize, total: usize) -> String {
     let filled = (20 * done).checked_div(total).unwrap_or(20).min(20);
     format!("[{}{}]", "#".repeat(filled), ".".repeat(20 - filled))
 }

@@ -1,6 +1,6 @@
 //! `run.json`: what a run was made of, and whether a run to be resumed is the same one.
 
-use super::args::Finetune;
+use super::args::{Finetune, name};
 use super::corpus::Corpus;
 use super::settings::{cpu_features, differences, settings};
 use super::{Error, output, resume};
@@ -52,6 +52,7 @@ pub(super) fn record(
         },
         "threads": threads,
         "per_device_eval_batch_size": args.run.per_device_eval_batch_size,
+        "save_strategy": name(&args.save_strategy),
         "save_steps": args.save_steps,
         "save_total_limit": args.save_total_limit,
         "cpu_features": cpu_features(),

@@ -1,6 +1,7 @@
 //! Checkpoints of a run: `checkpoint-STEP/` with the model folder, the moments and the run's counters.
 
 use super::Error;
+use super::best::Best;
 use super::output::{self, TrainingTotals};
 use crate::checkpoint::{self, CheckpointError, Purpose};
 use crate::clip::ClipState;
@@ -28,6 +29,8 @@ pub(super) struct Resumed<T: Real> {
     pub(super) trainer: Trainer<T>,
     pub(super) steps_done: usize,
     pub(super) loss_sum: f64,
+    /// The best evaluation so far, if the run looks for it.
+    pub(super) best: Option<Best<T>>,
 }
 
 /// Writes the model folder: config, weights, tokenizer.
@@ -45,18 +48,25 @@ pub(super) fn save_model<T: Real>(
     Ok(())
 }
 
+/// What a checkpoint holds beside the trainer, if the run's flags ask for it.
+pub(super) struct Beside<'a, T> {
+    /// The best evaluation so far.
+    pub(super) best: Option<&'a Best<T>>,
+    /// The weights at the last evaluation.
+    pub(super) previous: Option<&'a SequenceClassifier<T>>,
+}
+
 /// Writes the checkpoint of the state after `steps_done` steps and removes all but the last `keep`.
 ///
-/// The folder appears under its name when all its files are on the disk. `previous` are the weights at the last evaluation, if they
-/// will be asked for.
+/// The folder appears under its name when all its files are on the disk.
 pub(super) fn save<T: Real>(
     dir: &Path,
     trainer: &Trainer<T>,
     totals: &TrainingTotals,
+    beside: &Beside<'_, T>,
     raw_config: &Map<String, Value>,
     encoder: &TextEncoder,
     keep: usize,
-    previous: Option<&SequenceClassifier<T>>,
 ) -> Result<PathBuf, Error> {
     let step = totals.all_steps;
     let (partial, path) = (
@@ -67,16 +77,32 @@ pub(super) fn save<T: Real>(
         let path = path.to_owned();
         |source| Error::Folder { path, source }
     };
-    let state = json!({
-        "step": step,
-        "optimizer_steps": trainer.optimiser.steps,
-        "loss_sum": totals.loss_sum,
-        "clip_state": trainer.clip_state.to_string(),
-    });
+    let params = trainer.model.params();
+    let names = params.iter().map(|(name, _)| name.clone());
+    let counts = trainer
+        .optimiser
+        .moments
+        .iter()
+        .map(|moments| moments.steps.into());
+    let optimizer_steps: Map<String, Value> = names.zip(counts).collect();
+    let write_state = |best: Value| {
+        let state = json!({
+            "step": step,
+            "optimizer_steps": optimizer_steps,
+            "loss_sum": totals.loss_sum,
+            "clip_state": trainer.clip_state.to_string(),
+            "best": best,
+        });
+        output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new()))
+    };
     let written = save_model(&partial, &trainer.config, raw_config, encoder, &trainer.model)
         .and_then(|()| save_moments(&partial.join(MOMENTS), trainer))
-        .and_then(|()| previous.map_or(Ok(()), |model| save_previous(&partial.join(PREVIOUS), model)))
-        .and_then(|()| output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new())));
+        .and_then(|()| {
+            let previous = beside.previous;
+            previous.map_or(Ok(()), |model| save_previous(&partial.join(PREVIOUS), model))
+        })
+        .and_then(|()| Best::save(beside.best, &partial))
+        .and_then(write_state);
     if let Err(error) = written {
         // A full disk is no place for half a checkpoint.
         let _ = fs::remove_dir_all(&partial);
@@ -155,6 +181,7 @@ pub(super) fn load<T: Real>(
 
     let file = path.join(MOMENTS);
     let mut tensors = checkpoint::load_tensors::<T>(&file)?;
+    let state = State::read(&path.join(STATE))?;
     let mut moments = Vec::new();
     for (name, value) in trainer.model.params() {
         let mut take = |kind: &str| {
@@ -171,29 +198,33 @@ pub(super) fn load<T: Real>(
                 .ok_or(Error::Resume(text))
         };
         moments.push(Moments {
+            steps: state.optimizer_steps(&name)?,
             mean: take("mean")?,
             mean_square: take("mean_square")?,
         });
     }
     trainer.optimiser.moments = moments;
 
-    let state = State::read(&path.join(STATE))?;
-    trainer.optimiser.steps = state.optimizer_steps;
+    let best = Best::load(path, &state.best, &trainer.model)?;
     trainer.clip_state = state.clipping;
     Ok(Resumed {
         trainer,
         steps_done: state.step,
         loss_sum: state.loss_sum,
+        best,
     })
 }
 
 /// The counters of a run, and what its clipping policy remembers.
 struct State {
+    path: PathBuf,
     step: usize,
-    /// Steps that changed a weight: a clipping policy may have skipped some.
-    optimizer_steps: u64,
+    /// The steps that updated each parameter: a clipping policy may have skipped some, and some may have been frozen.
+    optimizer_steps: Value,
     loss_sum: f64,
     clipping: ClipState,
+    /// What [`Best::save`] gave.
+    best: Value,
 }
 
 impl State {
@@ -204,12 +235,9 @@ impl State {
         };
         let state: Value = serde_json::from_slice(&checkpoint::read(path)?)
             .map_err(|error| json(format!("not valid JSON: {error}")))?;
-        let count = |key: &str| {
-            state[key]
-                .as_u64()
-                .ok_or_else(|| json(format!("`{key}` is not a number of steps")))
-        };
-        let (step, optimizer_steps) = (count("step")? as usize, count("optimizer_steps")?);
+        let step = state["step"]
+            .as_u64()
+            .ok_or_else(|| json("`step` is not a number of steps".to_owned()))?;
         let loss_sum = state["loss_sum"]
             .as_f64()
             .ok_or_else(|| json("`loss_sum` is not a number".to_owned()))?;
@@ -218,10 +246,22 @@ impl State {
             .parse()
             .map_err(|error| json(format!("`clip_state`: {error}")))?;
         Ok(Self {
-            step,
-            optimizer_steps,
+            path: path.to_owned(),
+            step: step as usize,
+            optimizer_steps: state["optimizer_steps"].clone(),
             loss_sum,
             clipping,
+            best: state["best"].clone(),
         })
+    }
+
+    /// The steps that updated a parameter.
+    fn optimizer_steps(&self, name: &str) -> Result<u64, CheckpointError> {
+        self.optimizer_steps[name]
+            .as_u64()
+            .ok_or_else(|| CheckpointError::Json {
+                path: self.path.clone(),
+                problem: format!("`optimizer_steps` has no number of steps for `{name}`"),
+            })
     }
 }

@@ -24,7 +24,6 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
         "max_eval_samples": args.data.max_eval_samples,
         "clip": args.clip.to_string(),
         "learning_rate": args.learning_rate,
-        "lr_scheduler_type": "linear",
         "num_train_epochs": args.num_train_epochs,
         "max_steps": args.max_steps,
         "total_steps": total_steps,
@@ -46,12 +45,12 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
         "dropout_seed": args.dropout_seed.unwrap_or(args.seed),
         "logging_steps": args.logging_steps,
         "eval_every": args.eval_every,
+        "eval_strategy": name(&args.eval_strategy),
         "log_updates": args.log_updates,
     });
-    match settings {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
+    let mut settings = settings.as_object().cloned().unwrap_or_default();
+    settings.extend(args.stabilise.record());
+    settings
 }
 
 /// Where two records of settings differ: `learning_rate: was 0.0001, now 0.00002`.

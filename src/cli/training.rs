@@ -1,6 +1,7 @@
 //! The steps of a fine-tuning: training, logging, evaluating, saving.
 
-use super::args::Finetune;
+use super::args::{EvalStrategy, Finetune, SaveStrategy};
+use super::best::Best;
 use super::corpus::Corpus;
 use super::log::{self, Log};
 use super::output::TrainingTotals;
@@ -36,6 +37,7 @@ impl<T: Real> TrainingLoop<'_, T> {
         run: &mut Run<'_, T>,
         log: &mut Log,
         totals: &mut TrainingTotals,
+        best: &mut Option<Best<T>>,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let total = run.total_steps();
@@ -43,7 +45,8 @@ impl<T: Real> TrainingLoop<'_, T> {
             let next = totals.all_steps + 1;
             let logged = next == 1 || next == total || next.is_multiple_of(self.args.logging_steps);
             let norms = if logged {
-                parameter_norms(&run.trainer.model)
+                run.prepare_step();
+                parameter_norms(&run.trainer)
             } else {
                 Vec::new()
             };
@@ -51,7 +54,7 @@ impl<T: Real> TrainingLoop<'_, T> {
             let record = match run.next_step() {
                 Ok(Some(record)) => record,
                 Ok(None) => break,
-                Err(problem) => return Err(self.stopped(run, totals, &problem)),
+                Err(problem) => return Err(self.stopped(run, totals, best.as_ref(), &problem)),
             };
             add(totals, &record, start.elapsed());
             if record.step == 1 {
@@ -61,25 +64,30 @@ impl<T: Real> TrainingLoop<'_, T> {
                 log.write(&log::step_line(&record, &norms))?;
             }
             progress.training(training_line(&record, totals, total));
-            if record.step < total
-                && self
-                    .args
-                    .eval_every
-                    .is_some_and(|every| record.step.is_multiple_of(every))
-            {
-                self.evaluate(run, &record, log, progress)?;
+            if record.step == total {
+                break;
             }
-            let due = run.is_end_of_epoch()
-                || self
-                    .args
-                    .save_steps
-                    .is_some_and(|n| record.step.is_multiple_of(n));
-            if due && record.step < total {
+            let falls_due = |every: Option<usize>| every.is_some_and(|n| record.step.is_multiple_of(n));
+            if self.is_evaluated(run) {
+                self.evaluate(run, &record, log, totals, best, progress)?;
+            }
+            let due = run.is_end_of_epoch() || falls_due(self.args.save_steps);
+            if due && self.args.save_strategy != SaveStrategy::No {
                 log.sync()?;
-                self.save(run, totals)?;
+                self.save(run, totals, best.as_ref())?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the model is evaluated after the last step, even if it is not the last of the run.
+    fn is_evaluated(&self, run: &Run<'_, T>) -> bool {
+        let every = self.args.eval_every;
+        let by_epoch = self.args.eval_strategy == EvalStrategy::Epoch;
+        let for_best = self.args.stabilise.load_best && every.is_none();
+        every.is_some_and(|every| run.steps_done().is_multiple_of(every))
+            || (by_epoch || for_best) && run.is_end_of_epoch()
+            || run.finished_iteration().is_some()
     }
 
     fn evaluate(
@@ -87,6 +95,8 @@ impl<T: Real> TrainingLoop<'_, T> {
         run: &Run<'_, T>,
         record: &StepRecord,
         log: &mut Log,
+        totals: &TrainingTotals,
+        best: &mut Option<Best<T>>,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let Trainer { config, model, .. } = &run.trainer;
@@ -100,47 +110,69 @@ impl<T: Real> TrainingLoop<'_, T> {
         )?;
         let shown: Vec<String> = named(&scores).collect();
         progress.message(&format!("step {}: {}", record.step, shown.join(", ")));
+        if self.args.stabilise.load_best {
+            Best::consider(best, record.step, self.corpus.headline, &scores, model);
+        }
         let updates = self.updates.as_mut().map(|meter| meter.measure(model));
-        log.write(&log::eval_line(
-            record.step,
-            record.epoch,
-            &scores,
-            updates.as_deref(),
-        ))
+        let iteration = run.finished_iteration();
+        let line = log::eval_line(totals, record.epoch, iteration, &scores, updates.as_deref());
+        log.write(&line)
     }
 
-    fn save(&self, run: &Run<'_, T>, totals: &TrainingTotals) -> Result<PathBuf, Error> {
+    fn save(
+        &self,
+        run: &Run<'_, T>,
+        totals: &TrainingTotals,
+        best: Option<&Best<T>>,
+    ) -> Result<PathBuf, Error> {
         check_finite(&run.trainer.model, totals.all_steps)?;
         let keep = self.args.save_total_limit;
         resume::save(
             self.output,
             &run.trainer,
             totals,
+            &resume::Beside {
+                best,
+                previous: self.updates.as_ref().map(UpdateMeter::previous),
+            },
             self.raw_config,
             self.encoder,
             keep,
-            self.updates.as_ref().map(UpdateMeter::previous),
         )
     }
 
     /// The weights are those before the step that failed: they are saved, and the error says where.
-    fn stopped(&self, run: &Run<'_, T>, totals: &TrainingTotals, problem: &NotFinite) -> Error {
-        let state = match self.save(run, totals) {
-            Ok(path) => format!("is in {}", path.display()),
-            Err(error) => format!("could not be saved: {error}"),
+    fn stopped(
+        &self,
+        run: &Run<'_, T>,
+        totals: &TrainingTotals,
+        best: Option<&Best<T>>,
+        problem: &NotFinite,
+    ) -> Error {
+        let reason = format!("step {}: {problem}", totals.all_steps + 1);
+        let state = match self.args.save_strategy {
+            SaveStrategy::No => String::new(),
+            SaveStrategy::Epoch => {
+                let state = match self.save(run, totals, best) {
+                    Ok(path) => format!("is in {}", path.display()),
+                    Err(error) => format!("could not be saved: {error}"),
+                };
+                format!(", the state before this step {state}")
+            }
         };
-        let step = totals.all_steps + 1;
-        Error::Training(format!(
-            "step {step}: {problem}; training stopped, the state before this step {state}"
-        ))
+        let steps = totals.all_steps;
+        Error::Training { steps, reason, state }
     }
 }
 
-fn parameter_norms<T: Real>(model: &SequenceClassifier<T>) -> Vec<f64> {
-    let params = model.params();
+/// The norms of the parameters that the next step trains.
+fn parameter_norms<T: Real>(trainer: &Trainer<T>) -> Vec<f64> {
+    let params = trainer.model.params();
     let slices: Vec<&[T]> = params
         .iter()
-        .map(|(_, p)| p.as_slice().expect("a parameter is in standard layout"))
+        .zip(&trainer.stabiliser.frozen)
+        .filter(|(_, frozen)| !**frozen)
+        .map(|((_, p), _)| p.as_slice().expect("a parameter is in standard layout"))
         .collect();
     reduce::norms(&slices)
 }
@@ -152,9 +184,11 @@ pub(super) fn check_finite<T: Real>(model: &SequenceClassifier<T>, step: usize) 
         .iter()
         .find(|(_, p)| p.iter().any(|x| !x.widen().is_finite()));
     bad.map_or(Ok(()), |(name, _)| {
-        Err(Error::Training(format!(
-            "after step {step} `{name}` has values that are not finite; training stopped"
-        )))
+        Err(Error::Training {
+            steps: step,
+            reason: format!("after step {step} `{name}` has values that are not finite"),
+            state: String::new(),
+        })
     })
 }
 

@@ -1,7 +1,7 @@
 //! Models: how the layers are put together, and under which names.
 //!
 //! Only this module knows Hugging Face's parameter names beyond the leaves, each at the place where the child is.
-//! In reading order: [`config`], [`batch`], [`noise`], [`embeddings`], [`layer`], [`encoder`], [`classifier`], [`init`].
+//! In reading order: [`config`], [`batch`], [`noise`], [`embeddings`], [`layer`], [`encoder`], [`classifier`], [`part`], [`init`].
 
 pub mod batch;
 pub mod classifier;
@@ -11,9 +11,11 @@ pub mod encoder;
 pub mod init;
 pub mod layer;
 pub mod noise;
+pub mod part;
 
 pub use batch::Batch;
 pub use classifier::{SequenceClassifier, Target, Targets};
 pub use config::{Activation, Family, ModelConfig, Problem};
 pub use layer::Tokens;
 pub use noise::Noise;
+pub use part::Part;

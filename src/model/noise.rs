@@ -1,4 +1,4 @@
-//! Where dropout acts, and how each place gets its mask.
+//! Where dropout and mixout act, and how each place gets its mask.
 
 use crate::nn::dropout::Mask;
 use crate::random;
@@ -17,7 +17,7 @@ pub enum Noise {
     },
 }
 
-/// The places where Hugging Face's BERT and RoBERTa drop elements.
+/// The places where Hugging Face's BERT and RoBERTa drop elements, and the parameters that mixout mixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
     /// After the LayerNorm of the embeddings.
@@ -32,19 +32,22 @@ pub enum Site {
     HeadInput,
     /// The head, before the last linear layer.
     HeadOutput,
+    /// The columns of a parameter, by its place in the walk: mixout.
+    Parameter(usize),
 }
 
 impl Site {
     fn key(self) -> u64 {
-        let (kind, layer) = match self {
+        let (kind, index) = match self {
             Self::Embeddings => (0, 0),
             Self::AttentionProbs(layer) => (1, layer),
             Self::AttentionOutput(layer) => (2, layer),
             Self::FeedForwardOutput(layer) => (3, layer),
             Self::HeadInput => (4, 0),
             Self::HeadOutput => (5, 0),
+            Self::Parameter(index) => (6, index),
         };
-        random::key(&[kind, layer as u64])
+        random::key(&[kind, index as u64])
     }
 }
 
@@ -72,6 +75,7 @@ mod tests {
                     Site::AttentionProbs(layer),
                     Site::AttentionOutput(layer),
                     Site::FeedForwardOutput(layer),
+                    Site::Parameter(layer),
                 ];
                 masks.extend(sites.map(|site| Noise::Step { seed, step }.mask(site, 0.5)));
             }

@@ -50,13 +50,11 @@ pub fn decays(name: &str) -> bool {
     !name.ends_with("bias") && !name.contains("LayerNorm")
 }
 
-/// The optimiser: its settings, the number of steps taken, and both moments of every parameter.
+/// The optimiser: its settings, and what it remembers of every parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdamW<T> {
     /// The constants.
     pub settings: AdamWSettings,
-    /// `t`: steps taken.
-    pub steps: u64,
     /// The moments, in the order of the parameters.
     pub moments: Vec<Moments<T>>,
 }
@@ -64,6 +62,9 @@ pub struct AdamW<T> {
 /// The running moments of one parameter's gradient, elements in standard layout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments<T> {
+    /// `t`: the steps in which the parameter was updated. Both sources count for each parameter, so one that was frozen
+    /// at first has the bias correction of a beginner.
+    pub steps: u64,
     /// `m`, the mean.
     pub mean: Vec<T>,
     /// `v`, the mean square.
@@ -79,6 +80,10 @@ pub struct ParamUpdate<'a, T> {
     pub grad: &'a [T],
     /// Whether weight decay applies ([`decays`]).
     pub decay: bool,
+    /// The step's learning rate is multiplied by this, in the update as in the decay.
+    pub lr_factor: f64,
+    /// Whether the parameter is left alone: neither it nor its moments change.
+    pub frozen: bool,
 }
 
 /// Elements that one task updates.
@@ -91,15 +96,12 @@ impl<T: Real> AdamW<T> {
         let moments = sizes
             .into_iter()
             .map(|n| Moments {
+                steps: 0,
                 mean: zeros(n),
                 mean_square: zeros(n),
             })
             .collect();
-        Self {
-            settings,
-            steps: 0,
-            moments,
-        }
+        Self { settings, moments }
     }
 
     /// One step with learning rate `lr`. Parameters come in the order in which the sizes were given.
@@ -112,12 +114,19 @@ impl<T: Real> AdamW<T> {
             self.moments.len(),
             "AdamW: parameters and moments pair up"
         );
-        self.steps += 1;
-        let constants = [false, true].map(|decay| Constants::new(&self.settings, self.steps, lr, decay));
-        let blocks: Vec<_> = params
+        let active: Vec<_> = params
             .into_iter()
             .zip(&mut self.moments)
-            .flat_map(|(p, moments)| {
+            .filter(|(p, _)| !p.frozen)
+            .map(|(p, moments)| {
+                moments.steps += 1;
+                let constants = Constants::new(&self.settings, moments.steps, lr * p.lr_factor, p.decay);
+                (constants, p, moments)
+            })
+            .collect();
+        let blocks: Vec<_> = active
+            .into_iter()
+            .flat_map(|(constants, p, moments)| {
                 assert_eq!(
                     p.value.len(),
                     p.grad.len(),
@@ -128,7 +137,6 @@ impl<T: Real> AdamW<T> {
                     moments.mean.len(),
                     "AdamW: one moment for each element"
                 );
-                let constants = &constants[usize::from(p.decay)];
                 p.value
                     .chunks_mut(BLOCK)
                     .zip(p.grad.chunks(BLOCK))
@@ -143,7 +151,8 @@ impl<T: Real> AdamW<T> {
     }
 }
 
-/// The constants of one step, rounded to the element type.
+/// The constants of one step of a parameter, rounded to the element type.
+#[derive(Clone, Copy)]
 struct Constants<T> {
     beta1: T,
     one_minus_beta1: T,
@@ -188,7 +197,7 @@ impl<T: Real> Constants<T> {
         }
     }
 
-    fn update(&self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
+    fn update(self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
         for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
             if self.decay_first {
                 *w -= self.decay * *w;
@@ -238,6 +247,8 @@ mod tests {
                     value: &mut w,
                     grad: &[2.0],
                     decay: true,
+                    lr_factor: 1.0,
+                    frozen: false,
                 }],
             );
             w[0]
@@ -248,5 +259,44 @@ mod tests {
             217.0 / 256.0
         );
         assert!((step(AdamWForm::Torch) - 19.0 / 24.0).abs() < 1e-15);
+    }
+
+    /// Two parameters with the constants above, uncorrected: the second has half the rate, and is frozen in the first of
+    /// two steps.
+    /// * First step, the first parameter: 217/256 as above. The second stays at 1, its moments at 0.
+    /// * Second step, g = 2, the second parameter: m = ½, v = 1, α = lr/2 = 1/16, w = 1 − 1/16 ½ / 2 = 63/64, less a
+    ///   sixteenth of itself: 945/1024.
+    #[test]
+    fn rates_of_their_own_and_frozen_parameters() {
+        let settings = AdamWSettings {
+            form: AdamWForm::HuggingFace { correct_bias: false },
+            beta1: 0.75,
+            beta2: 0.75,
+            epsilon: 1.0,
+            weight_decay: 1.0,
+        };
+        let mut optimiser = AdamW::new(settings, [1, 1]);
+        let (mut first, mut second) = ([1.0_f64], [1.0_f64]);
+        for frozen in [true, false] {
+            let before = optimiser.moments[1].clone();
+            let update = |value, lr_factor, frozen| ParamUpdate {
+                value,
+                grad: &[2.0],
+                decay: true,
+                lr_factor,
+                frozen,
+            };
+            let updates = vec![
+                update(&mut first[..], 1.0, false),
+                update(&mut second[..], 0.5, frozen),
+            ];
+            optimiser.step(0.125, updates);
+            if frozen {
+                assert_eq!((first[0], second[0]), (217.0 / 256.0, 1.0));
+                assert_eq!(optimiser.moments[1], before);
+            }
+        }
+        assert_eq!(second[0], 945.0 / 1024.0);
+        assert_eq!((optimiser.moments[0].steps, optimiser.moments[1].steps), (2, 1));
     }
 }

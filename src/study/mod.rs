@@ -1,5 +1,11 @@
-//! Many runs: what they say together.
+//! A study: the same fine-tuning many times, under several conditions and with many seeds.
 //!
-//! [`stats`]: summaries, intervals, tests and effect sizes of the results of runs that differ in their seed.
+//! [`plan`] says which runs there are; [`presets`] are studies ready to be named; [`stats`] says what the results mean
+//! together: summaries, intervals, tests and effect sizes. Nothing here trains, reads a file or knows a flag: settings are
+//! names and values, as text.
 
+pub mod plan;
+pub mod presets;
 pub mod stats;
+
+pub use plan::{Part, PlannedRun, Settings, Shard, Study, StudyError, folder_name, parse_seeds};

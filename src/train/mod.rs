@@ -1,16 +1,22 @@
 //! Training: [`step`], one optimiser step; [`order`], which examples it takes; [`run`], all steps of a run with their
-//! seeds; [`mod@predict`], the model's outputs for many sequences; [`update`], how far the parameters have moved.
+//! seeds; [`mod@predict`], the model's outputs for many sequences; [`update`], how far the parameters have moved. What
+//! others do for stability is [`stabilise`], with [`mixout`] and [`unfreeze`].
 
+pub mod mixout;
 pub mod order;
 pub mod predict;
 pub mod run;
+pub mod stabilise;
 pub mod step;
+pub mod unfreeze;
 pub mod update;
 
 pub use order::Order;
 pub use predict::predict;
 pub use run::{Plan, Run, Seeds, StepRecord};
+pub use stabilise::{Stabiliser, Stabilisers};
 pub use step::{Micro, NotFinite, StepReport, Trainer};
+pub use unfreeze::{UnfreezeMode, Unfreezing};
 pub use update::{Distance, ParameterUpdate, UpdateMeter};
 
 use crate::model::{Batch, Target, Targets};

@@ -1,7 +1,7 @@
 //! A run: all optimiser steps of one fine-tuning, one after the other.
 //!
 //! A run's state is the trainer (weights, moments) and the number of steps taken. Everything else — the order of the
-//! examples, the dropout masks, the learning rate — is a function of that number and the [`Plan`], so a run that is
+//! examples, the dropout masks, the learning rate, which parameters are frozen — is a function of that number and the [`Plan`], so a run that is
 //! set to step `k` with the weights and moments of step `k` goes on with the bits of the undisturbed one.
 
 use crate::clip::ClipPolicy;
@@ -9,7 +9,9 @@ use crate::model::Noise;
 use crate::optim::LinearSchedule;
 use crate::real::Real;
 use crate::train::order::Order;
+use crate::train::stabilise::Stabilisers;
 use crate::train::step::{NotFinite, StepReport, Trainer};
+use crate::train::unfreeze::{self, UnfreezeMode};
 use crate::train::{Sequence, pack};
 
 /// The seeds of a run, one for each source of chance. (Initial weights are drawn before a run begins:
@@ -29,12 +31,44 @@ pub struct Plan {
     pub batch_size: usize,
     /// Such batches for each optimiser step (`gradient_accumulation_steps`).
     pub accumulation: usize,
-    /// The learning rate of each step, and the number of steps.
+    /// The learning rate of each step, and the number of steps (of one iteration, with gradual unfreezing).
     pub schedule: LinearSchedule,
     /// The clipping policy.
     pub clip: ClipPolicy,
     /// The seeds.
     pub seeds: Seeds,
+    /// What is done for stability beside clipping.
+    pub stabilisers: Stabilisers,
+}
+
+impl Plan {
+    /// All steps of the run: those of the schedule, for each iteration of gradual unfreezing if there is any.
+    pub fn total_steps(&self) -> usize {
+        let iterations = self.stabilisers.unfreezing.map_or(1, |u| u.iterations);
+        self.schedule.total_steps * iterations
+    }
+
+    /// The iteration of gradual unfreezing of step `step` (both counted from 0), and its place in the iteration.
+    fn iteration(&self, step: usize) -> Option<(usize, usize)> {
+        let steps = self.schedule.total_steps;
+        let unfreezing = self.stabilisers.unfreezing.filter(|_| steps > 0)?;
+        Some(((step / steps).min(unfreezing.iterations - 1), step % steps))
+    }
+
+    /// The learning rate of the step before which `done` steps were taken.
+    pub fn learning_rate(&self, done: usize) -> f64 {
+        match (self.stabilisers.unfreezing, self.iteration(done)) {
+            (Some(unfreezing), Some((k, step))) => {
+                let peak = unfreezing.peak(self.schedule.peak, k);
+                LinearSchedule {
+                    peak,
+                    ..self.schedule
+                }
+                .learning_rate(step)
+            }
+            _ => self.schedule.learning_rate(done),
+        }
+    }
 }
 
 /// A run in progress on a training set.
@@ -46,6 +80,8 @@ pub struct Run<'a, T> {
     order: Order,
     sequences: &'a [Sequence],
     steps_done: usize,
+    /// The group of each parameter in gradual unfreezing.
+    groups: Vec<usize>,
     /// The order of the epoch that was asked for last.
     epoch: Option<(usize, Vec<usize>)>,
 }
@@ -70,14 +106,30 @@ pub struct StepRecord {
 impl<'a, T: Real> Run<'a, T> {
     /// A run on `sequences` of which `steps_done` steps were taken before: `trainer` holds what they left.
     ///
+    /// Where the plan's stabilisers need the weights that training began from, a run from its first step takes those of
+    /// `trainer`; one that goes on finds them in `trainer.stabiliser.initial`.
+    ///
     /// # Panics
-    /// If there are no sequences, or a size in the plan is zero.
-    pub fn new(trainer: Trainer<T>, plan: Plan, sequences: &'a [Sequence], steps_done: usize) -> Self {
+    /// If there are no sequences, a size in the plan is zero, or the weights that training began from are needed and
+    /// missing.
+    pub fn new(mut trainer: Trainer<T>, plan: Plan, sequences: &'a [Sequence], steps_done: usize) -> Self {
         assert!(
             !sequences.is_empty() && plan.batch_size > 0 && plan.accumulation > 0,
             "a run has examples and a batch"
         );
         let batch = plan.batch_size * plan.accumulation;
+        let stabilisers = &plan.stabilisers;
+        trainer.stabiliser.mixout = stabilisers.mixout;
+        trainer.stabiliser.weight_decay_to_initial = stabilisers.weight_decay_to_initial;
+        trainer.stabiliser.lr_factors = stabilisers.lr_factors(&trainer.model, plan.schedule);
+        if stabilisers.need_initial() && trainer.stabiliser.initial.is_none() {
+            assert!(
+                steps_done == 0,
+                "a run that goes on needs the weights that it began from"
+            );
+            trainer.stabiliser.initial = Some(trainer.model.clone());
+        }
+        let groups = unfreeze::groups(&trainer.model);
         let order = Order {
             examples: sequences.len(),
             batch,
@@ -89,6 +141,7 @@ impl<'a, T: Real> Run<'a, T> {
             order,
             sequences,
             steps_done,
+            groups,
             epoch: None,
         }
     }
@@ -100,7 +153,27 @@ impl<'a, T: Real> Run<'a, T> {
 
     /// All steps of the run.
     pub fn total_steps(&self) -> usize {
-        self.plan.schedule.total_steps
+        self.plan.total_steps()
+    }
+
+    /// The iteration of gradual unfreezing, from 0, whose last step was taken last.
+    pub fn finished_iteration(&self) -> Option<usize> {
+        let (iteration, place) = self.plan.iteration(self.steps_done.checked_sub(1)?)?;
+        (place + 1 == self.plan.schedule.total_steps).then_some(iteration)
+    }
+
+    /// Makes the trainer ready for the next step, as [`Run::next_step`] does: with gradual unfreezing, which parameters
+    /// are frozen, and the return to the beginning where an iteration asks for it.
+    pub fn prepare_step(&mut self) {
+        let unfreezing = self.plan.stabilisers.unfreezing;
+        let place = self.plan.iteration(self.steps_done);
+        let (Some(unfreezing), Some((iteration, step))) = (unfreezing, place) else {
+            return;
+        };
+        if unfreezing.mode == UnfreezeMode::Restart && iteration > 0 && step == 0 {
+            self.trainer.restart();
+        }
+        self.trainer.stabiliser.frozen = self.groups.iter().map(|&group| group > iteration).collect();
     }
 
     /// Whether the last step was the last of an epoch.
@@ -116,12 +189,13 @@ impl<'a, T: Real> Run<'a, T> {
         if self.steps_done >= self.total_steps() {
             return Ok(None);
         }
+        self.prepare_step();
         let examples = self.examples();
         let mut parts = Vec::with_capacity(self.plan.accumulation);
         for (i, chosen) in examples.chunks(self.plan.batch_size).enumerate() {
             parts.push(pack(self.sequences, chosen, i * self.plan.batch_size));
         }
-        let learning_rate = self.plan.schedule.learning_rate(self.steps_done);
+        let learning_rate = self.plan.learning_rate(self.steps_done);
         let noise = Noise::Step {
             seed: self.plan.seeds.dropout,
             step: self.steps_done as u64,

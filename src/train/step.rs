@@ -6,6 +6,9 @@
 //! AdamW(lr, grad);  grad ← 0
 //! ```
 //!
+//! A [`Stabiliser`] can put mixed weights in the model's place, pull weights to where they began, give parameters rates of
+//! their own, and freeze some: those are not clipped, not updated, and not in the report.
+//!
 //! The loss is the mean over *all* sequences of the step, so a batch of 16 in one part, in four or in sixteen has the
 //! same gradient but for rounding. If the loss or a clipped gradient is not finite, the step stops before a weight is
 //! changed. If the policy's edge rule asks to skip a component, no weight is changed either, and the report says so.
@@ -18,6 +21,8 @@ use crate::optim::{AdamW, AdamWSettings, ParamUpdate};
 use crate::param::ParamTree;
 use crate::pool::Pool;
 use crate::real::Real;
+use crate::train::mixout;
+use crate::train::stabilise::Stabiliser;
 use ndarray::ArrayViewD;
 use std::fmt;
 
@@ -32,6 +37,8 @@ pub struct Trainer<T> {
     pub optimiser: AdamW<T>,
     /// What the clipping policy remembers; empty for a policy without memory.
     pub clip_state: ClipState,
+    /// What is done beside clipping; off unless set.
+    pub stabiliser: Stabiliser<T>,
     /// The accumulated gradient; zero between steps.
     grad: SequenceClassifier<T>,
     pool: Pool<T>,
@@ -88,11 +95,13 @@ impl<T: Real> Trainer<T> {
     pub fn new(config: ModelConfig, model: SequenceClassifier<T>, settings: AdamWSettings) -> Self {
         let optimiser = AdamW::new(settings, model.params().iter().map(|(_, p)| p.len()));
         let grad = SequenceClassifier::zeros(&config);
+        let stabiliser = Stabiliser::off(optimiser.moments.len());
         Self {
             config,
             model,
             optimiser,
             clip_state: ClipState::default(),
+            stabiliser,
             grad,
             pool: Pool::new(),
         }
@@ -102,6 +111,9 @@ impl<T: Real> Trainer<T> {
     ///
     /// # Errors
     /// [`NotFinite`]: nothing was updated.
+    ///
+    /// # Panics
+    /// If the stabiliser needs the weights that training began from and has none.
     pub fn step(
         &mut self,
         parts: &[Micro],
@@ -110,10 +122,15 @@ impl<T: Real> Trainer<T> {
         lr: f64,
     ) -> Result<StepReport, NotFinite> {
         let sequences = parts.iter().map(|part| part.batch.sequences()).sum();
+        let p = self.stabiliser.mixout;
+        let mixed = (p > 0.0).then(|| mixout::mixed(&self.model, self.stabiliser.initial(), p, noise));
         let loss: f64 = parts
             .iter()
-            .map(|part| self.accumulate(part, sequences, noise))
+            .map(|part| self.accumulate_through(mixed.as_ref(), part, sequences, noise))
             .sum();
+        if mixed.is_some() {
+            mixout::backward(&mut self.grad, p, noise);
+        }
         let checked = self.clip(policy, loss);
         if let Ok(report) = &checked
             && report.skipped().next().is_none()
@@ -126,6 +143,17 @@ impl<T: Real> Trainer<T> {
 
     /// Adds the gradient of one part of a batch of `sequences`, and returns its share of the loss.
     pub fn accumulate(&mut self, part: &Micro, sequences: usize, noise: Noise) -> f64 {
+        self.accumulate_through(None, part, sequences, noise)
+    }
+
+    /// [`Trainer::accumulate`], with another model in the place of this one if there is one.
+    fn accumulate_through(
+        &mut self,
+        other: Option<&SequenceClassifier<T>>,
+        part: &Micro,
+        sequences: usize,
+        noise: Noise,
+    ) -> f64 {
         let Self {
             config,
             model,
@@ -133,6 +161,7 @@ impl<T: Real> Trainer<T> {
             pool,
             ..
         } = self;
+        let model = other.unwrap_or(model);
         let (z, cache) = model.forward(config, &part.batch, noise, Tokens::First, pool);
         let (loss, dz) = classifier::loss(z.view(), &part.targets, sequences, pool);
         model.backward(config, &part.batch, dz.view(), &cache, grad, pool);
@@ -152,11 +181,14 @@ impl<T: Real> Trainer<T> {
         let values = self.model.params();
         let mut params = self.grad.params_mut();
         let moments = self.optimiser.moments.iter();
+        let frozen = &self.stabiliser.frozen;
         let mut grads: Vec<_> = params
             .iter_mut()
             .zip(values)
             .zip(moments)
-            .map(|(((name, grad), (_, value)), moments)| {
+            .zip(frozen)
+            .filter(|(_, frozen)| !**frozen)
+            .map(|((((name, grad), (_, value)), moments), _)| {
                 let moment = ArrayViewD::from_shape(grad.shape(), &moments.mean_square);
                 ParamGrad {
                     name,
@@ -182,17 +214,56 @@ impl<T: Real> Trainer<T> {
     }
 
     fn update(&mut self, lr: f64) {
+        if self.stabiliser.weight_decay_to_initial > 0.0 {
+            self.decay_to_initial(lr);
+        }
+        let Stabiliser {
+            lr_factors, frozen, ..
+        } = &self.stabiliser;
         let grads = self.grad.params();
         let mut values = self.model.params_mut();
         let updates = values
             .iter_mut()
             .zip(&grads)
-            .map(|((name, value), (_, grad))| ParamUpdate {
-                value: value.as_slice_mut().expect(STANDARD_LAYOUT),
-                grad: grad.as_slice().expect(STANDARD_LAYOUT),
-                decay: decays(name),
-            });
+            .zip(lr_factors.iter().zip(frozen))
+            .map(
+                |(((name, value), (_, grad)), (&lr_factor, &frozen))| ParamUpdate {
+                    value: value.as_slice_mut().expect(STANDARD_LAYOUT),
+                    grad: grad.as_slice().expect(STANDARD_LAYOUT),
+                    decay: decays(name),
+                    lr_factor,
+                    frozen,
+                },
+            );
         self.optimiser.step(lr, updates.collect());
+    }
+
+    /// `w ← w − lr λ (w − w₀)`.
+    fn decay_to_initial(&mut self, lr: f64) {
+        let stabiliser = &self.stabiliser;
+        let rates = stabiliser.lr_factors.iter().zip(&stabiliser.frozen);
+        let params = self
+            .model
+            .params_mut()
+            .into_iter()
+            .zip(stabiliser.initial().params());
+        for (((name, mut value), (_, start)), (factor, frozen)) in params.zip(rates) {
+            if decays(&name) && !frozen {
+                let rate = T::of(lr * factor * stabiliser.weight_decay_to_initial);
+                value.zip_mut_with(&start, |w, &w0| *w -= rate * (*w - w0));
+            }
+        }
+    }
+
+    /// Weights as training began from them, fresh moments, nothing remembered of clipping.
+    ///
+    /// # Panics
+    /// If the stabiliser does not know those weights.
+    pub fn restart(&mut self) {
+        self.model = self.stabiliser.initial().clone();
+        let sizes: Vec<usize> = self.model.params().iter().map(|(_, p)| p.len()).collect();
+        self.optimiser = AdamW::new(self.optimiser.settings, sizes);
+        self.clip_state = ClipState::default();
     }
 
     fn zero_grad(&mut self) {

@@ -53,6 +53,8 @@ fn check<T: Real>(file: &Value, run: &Value, tolerance: f64) {
                     value,
                     grad,
                     decay: true,
+                    lr_factor: 1.0,
+                    frozen: false,
                 })
                 .collect(),
         );

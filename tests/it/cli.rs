@@ -17,7 +17,11 @@ mod refused_flags;
 mod report;
 mod resume;
 mod resume_refused;
+mod stabilise;
 mod streams;
+mod study;
+mod study_killed;
+mod study_refused;
 mod user_data;
 
 use crate::scratch;

@@ -11,7 +11,7 @@ use cwgnc::optim::{AdamWForm, AdamWSettings, LinearSchedule};
 use cwgnc::param::ParamTree;
 use cwgnc::pool::Pool;
 use cwgnc::real::Real;
-use cwgnc::train::{Plan, Run, Seeds, Sequence, Trainer, predict};
+use cwgnc::train::{Plan, Run, Seeds, Sequence, Stabilisers, Trainer, predict};
 use cwgnc::{gemm, random};
 use ndarray::{Array2, Axis, s};
 
@@ -67,6 +67,7 @@ fn plan(batch_size: usize, accumulation: usize, steps: usize) -> Plan {
         schedule: LinearSchedule::new(1e-3, 0.1, steps),
         clip: ClipPolicy::cwgnc_as_published(0.05).expect("a threshold"),
         seeds: Seeds { order: 1, dropout: 2 },
+        stabilisers: Stabilisers::default(),
     }
 }
 

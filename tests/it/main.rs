@@ -45,11 +45,15 @@ mod parity;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
+mod stabilise;
 #[cfg(feature = "proptest")]
 mod strategies;
 #[cfg(feature = "cli")]
+mod study_plan;
 mod study_stats;
 #[cfg(feature = "checkpoint")]
 mod tensors;
 mod threads;
 mod tidy;
+#[cfg(feature = "checkpoint")]
+mod unfreeze_torch;

@@ -1,6 +1,6 @@
 //! Metrics against scikit-learn and `SciPy` (`fixtures/make/metrics.py`) and against arithmetic by hand.
 
-use cwgnc::data::{DataError, Metric, Predictions, evaluate};
+use cwgnc::data::{DataError, Metric, Predictions, evaluate, majority};
 use cwgnc::model::Target;
 use serde_json::Value;
 
@@ -191,4 +191,37 @@ fn what_cannot_be_compared_is_refused() {
         &classes(&[1]),
         "metric `pearson` needs values, in predictions and targets alike",
     );
+}
+
+/// Five examples: classes 1 1 1 0 0, then three classes, then values with mean 2.
+#[test]
+fn what_a_constant_answer_reaches() {
+    let reach = |metric: Metric, targets: &[Target]| majority(metric, targets).expect("comparable");
+    let targets = classes(&[1, 0, 1, 0, 1]);
+    assert_eq!(reach(Metric::Accuracy, &targets), 3.0 / 5.0);
+    // All positive: three true positives, two false ones; 2·3 / (2·3 + 2).
+    assert_eq!(reach(Metric::F1, &targets), 0.75);
+    assert_eq!(reach(Metric::Matthews, &targets), 0.0);
+    let targets = classes(&[2, 0, 1, 2, 2, 0]);
+    assert_eq!(reach(Metric::Accuracy, &targets), 3.0 / 6.0);
+    // Class 1 is the positive one and is there once: 2·1 / (2·1 + 5).
+    assert_eq!(reach(Metric::F1, &targets), 2.0 / 7.0);
+    assert_eq!(reach(Metric::F1, &classes(&[0, 0, 2])), 0.0);
+    assert_eq!(reach(Metric::Accuracy, &classes(&[0, 0])), 1.0);
+    let targets = values(&[1.0, 2.0, 3.0]);
+    assert_eq!(reach(Metric::Pearson, &targets), 0.0);
+    assert_eq!(reach(Metric::Spearman, &targets), 0.0);
+    // The mean is off by 1, 0, 1.
+    assert_eq!(reach(Metric::MeanSquaredError, &targets), 2.0 / 3.0);
+    for metric in [Metric::Accuracy, Metric::F1, Metric::Matthews] {
+        assert!(matches!(majority(metric, &targets), Err(DataError::Score(_))));
+    }
+    assert!(matches!(
+        majority(Metric::Pearson, &classes(&[1])),
+        Err(DataError::Score(_))
+    ));
+    assert!(matches!(
+        majority(Metric::Accuracy, &[]),
+        Err(DataError::Score(_))
+    ));
 }

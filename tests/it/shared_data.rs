@@ -1,6 +1,6 @@
 //! The real GLUE files and a real tokenizer, where they are; the numbers are those of `data.md` beside them.
 
-use cwgnc::data::{Dataset, Labels, Task, TextEncoder, read_glue};
+use cwgnc::data::{Dataset, Labels, Task, TextEncoder, majority, read_glue};
 use cwgnc::model::Target;
 use cwgnc::model::{Family, ModelConfig};
 
@@ -134,4 +134,24 @@ fn a_real_vocabulary_agrees_with_its_tokenizer_file() {
             .expect("a good length"),
         encoder.encode_all(&set.examples, 64).expect("a good length")
     );
+}
+
+/// What a run has to beat, from the counts above: 146 of 277; all 279 of 408 called positive, 558 / (558 + 129).
+#[test]
+fn majorities_of_the_glue_files() {
+    for (task, folder, metric, expected) in [
+        ("rte", "RTE", "accuracy", 146.0 / 277.0),
+        ("mrpc", "MRPC", "f1", 558.0 / 687.0),
+        ("cola", "CoLA", "matthews_correlation", 0.0),
+        ("stsb", "STS-B", "pearson", 0.0),
+    ] {
+        let Some(dev) = read(task, folder, "dev.tsv") else {
+            continue;
+        };
+        let headline = Task::parse(task).expect("a task").headline;
+        assert_eq!(headline.key(), metric, "{task}");
+        let targets = dev.targets().expect("labels");
+        let found = majority(headline, &targets).expect("comparable");
+        assert_eq!(found, expected, "{task}");
+    }
 }

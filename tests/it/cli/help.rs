@@ -11,7 +11,9 @@ fn version() {
 #[test]
 fn every_command_has_help() {
     let all = cwgnc(&["--help"]).succeeded();
-    for command in ["finetune", "eval", "predict", "inspect", "clip", "report"] {
+    for command in [
+        "finetune", "eval", "predict", "inspect", "clip", "report", "study",
+    ] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         for flag in ["--help", "-h"] {
             let help = cwgnc(&[command, flag]).succeeded();
@@ -44,9 +46,18 @@ fn help_names_the_defaults() {
         ("--max-seq-length <N>", "128, or as many as the model can take"),
         ("--label-column <NAME>", "label"),
         ("--save-total-limit <N>", "1"),
+        ("--save-strategy <SAVE_STRATEGY>", "epoch"),
+        ("--eval-strategy <EVAL_STRATEGY>", "no"),
         ("--logging-steps <N>", "20"),
         ("--output <DIR>", "runs/TASK-MODEL-CLIP-seedSEED"),
         ("--per-device-eval-batch-size <N>", "32"),
+        ("--lr-scheduler-type <TYPE>", "linear"),
+        ("--layerwise-lr-decay <SHARE>", "1"),
+        ("--reinit-layers <K>", "0"),
+        ("--mixout <P>", "0"),
+        ("--weight-decay-to-pretrained <DECAY>", "0"),
+        ("--unfreeze-epochs <E>", "--num-train-epochs"),
+        ("--subset-seed <SEED>", "0"),
     ] {
         let (_, after) = words
             .split_once(flag)

@@ -325,17 +325,25 @@ fn run_json_has_every_setting_and_file() {
     }
     assert_eq!(record["model_files"].as_object().unwrap().len(), 4);
     assert_eq!(record["data_files"].as_object().unwrap().len(), 2);
-    let expected = serde_json::json!({
+    let mut expected = serde_json::json!({
         "model": "fixtures/demo/model", "task": null, "data": null, "train_file": "fixtures/demo/train.tsv",
         "validation_file": "fixtures/demo/dev.tsv", "text_column": null, "text_pair_column": null,
         "label_column": "label", "problem_type": null, "max_seq_length": 32, "max_train_samples": 72,
-        "max_eval_samples": 50, "clip": "global:1", "learning_rate": 1e-3, "lr_scheduler_type": "linear",
+        "max_eval_samples": 50, "clip": "global:1", "learning_rate": 1e-3,
         "num_train_epochs": 3.0, "max_steps": 2, "total_steps": 2, "per_device_train_batch_size": 16,
         "gradient_accumulation_steps": 1, "warmup_ratio": 0.0, "weight_decay": 0.0, "optimizer": "adamw-hf",
         "adam_beta1": 0.9, "adam_beta2": 0.98, "adam_epsilon": 1e-8, "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0, "dtype": "f32", "seed": 42, "init_seed": 5,
-        "data_seed": 42, "dropout_seed": 42, "logging_steps": 20, "eval_every": null, "log_updates": false,
+        "data_seed": 42, "dropout_seed": 42, "logging_steps": 20, "eval_every": null,
+        "eval_strategy": "no", "log_updates": false,
     });
+    let stability = serde_json::json!({
+        "lr_scheduler_type": "linear", "layerwise_lr_decay": 1.0, "reinit_layers": 0, "reinit_pooler": false,
+        "mixout": 0.0, "weight_decay_to_pretrained": 0.0, "gradual_unfreezing": null, "unfreeze_epochs": null,
+        "load_best": false, "train_subset": null, "subset_seed": null,
+    });
+    let stability = stability.as_object().unwrap().clone();
+    expected.as_object_mut().unwrap().extend(stability);
     assert_eq!(record["settings"], expected);
     let fresh = [
         "bert.pooler.dense.weight",

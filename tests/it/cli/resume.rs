@@ -40,14 +40,18 @@ fn undisturbed() -> &'static Path {
 
 /// Kills the run (SIGKILL) once `moment` has come; whether it came before the end.
 fn killed(run: &Path, more: &[&str], moment: impl Fn(&Path) -> bool) -> bool {
-    let mut command = command(run, more);
+    killed_command(command(run, more), || moment(run))
+}
+
+/// Kills a program once `moment` has come; whether it came before the end.
+pub(super) fn killed_command(mut command: Command, moment: impl Fn() -> bool) -> bool {
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     loop {
-        if moment(run) {
+        if moment() {
             child.kill().unwrap();
             return !child.wait().unwrap().success();
         }
@@ -58,13 +62,13 @@ fn killed(run: &Path, more: &[&str], moment: impl Fn(&Path) -> bool) -> bool {
     }
 }
 
-fn lines_logged(run: &Path) -> usize {
+pub(super) fn lines_logged(run: &Path) -> usize {
     let bytes = fs::read(run.join("log.jsonl")).unwrap_or_default();
     bytes.split(|&byte| byte == b'\n').count() - 1
 }
 
 /// Every file of the two runs is the same, but for the clock in the results.
-fn assert_same(run: &Path, other: &Path) {
+pub(super) fn assert_same(run: &Path, other: &Path) {
     assert_eq!(listing(run), listing(other));
     for name in listing(run) {
         let (a, b) = (run.join(&name), other.join(&name));

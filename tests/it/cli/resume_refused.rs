@@ -167,15 +167,11 @@ fn a_damaged_checkpoint() {
         ": not valid JSON: expected value at line 1 column 1",
     );
     refused("state.json", b"{}", ": `step` is not a number of steps");
+    refused("state.json", b"{\"step\": 5}", ": `loss_sum` is not a number");
     refused(
         "state.json",
-        b"{\"step\": 5}",
-        ": `optimizer_steps` is not a number of steps",
-    );
-    refused(
-        "state.json",
-        b"{\"step\": 5, \"optimizer_steps\": 5}",
-        ": `loss_sum` is not a number",
+        b"{\"step\": 5, \"optimizer_steps\": 5, \"loss_sum\": 1, \"clip_state\": \"cwgnc-clip-state 1\\npolicy \\nsteps 0\"}",
+        ": `optimizer_steps` has no number of steps for `bert.embeddings.word_embeddings.weight`",
     );
     refused(
         "state.json",

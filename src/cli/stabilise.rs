@@ -1,0 +1,193 @@
+//! The flags for what others do for stable fine-tuning, and what they mean for a run; `docs/stabilisers.md` explains them.
+
+use super::Error;
+use super::args::name;
+use super::corpus::Corpus;
+use super::number::{at_least_one, below_one, not_negative, share};
+use crate::model::{Family, ModelConfig, Part, SequenceClassifier};
+use crate::param::ParamTree;
+use crate::random;
+use crate::train::{Stabilisers, UnfreezeMode, Unfreezing, unfreeze};
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stability")]
+pub(super) struct StabiliserArgs {
+    /// How the learning rate goes on after the warm-up: down to 0, or not at all
+    #[arg(long, value_enum, value_name = "TYPE", default_value_t = LrScheduler::Linear)]
+    pub(super) lr_scheduler_type: LrScheduler,
+    /// The learning rate of each layer, as a share of that of the layer above; pooler and classifier have it in full,
+    /// the embeddings come last
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
+    pub(super) layerwise_lr_decay: f64,
+    /// Fresh weights for the top K layers
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub(super) reinit_layers: usize,
+    /// Fresh weights for BERT's pooler
+    #[arg(long)]
+    pub(super) reinit_pooler: bool,
+    /// Mixout: in training, with probability P the weights of an input are those that training began from; published
+    /// with --dropout 0
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = below_one)]
+    pub(super) mixout: f64,
+    /// Weight decay towards the weights that training began from, not applied to biases and LayerNorm
+    #[arg(long, value_name = "DECAY", default_value_t = 0.0, value_parser = not_negative)]
+    pub(super) weight_decay_to_pretrained: f64,
+    /// Unfreeze the classifier first, then layer by layer from the top, then the rest
+    #[arg(long, value_enum, value_name = "MODE", conflicts_with = "max_steps")]
+    pub(super) gradual_unfreezing: Option<UnfreezeModeArg>,
+    /// Passes over the training set before the next group is unfrozen [default: --num-train-epochs]
+    #[arg(long, value_name = "E", value_parser = not_negative, requires = "gradual_unfreezing")]
+    pub(super) unfreeze_epochs: Option<f64>,
+    /// Report and save the model of the best evaluation (F1 if the task has it, else its first metric; the earliest of
+    /// equals); evaluates after each epoch unless --eval-every says when
+    #[arg(long, visible_alias = "load-best-model-at-end")]
+    pub(super) load_best: bool,
+    /// Train on N examples drawn at random, without replacement, from those that --max-train-samples leaves
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(super) train_subset: Option<usize>,
+    /// The seed of --train-subset; not --seed, so that runs of many seeds train on one subset
+    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "train_subset")]
+    pub(super) subset_seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum LrScheduler {
+    /// A straight line to 0
+    Linear,
+    /// The same rate from the first step, without warm-up
+    Constant,
+    /// The same rate after the warm-up
+    ConstantWithWarmup,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum UnfreezeModeArg {
+    /// Weights and optimiser go on, the learning rate is halved each time
+    Continue,
+    /// The same with the learning rates that the authors' script gives
+    ContinueAsReleased,
+    /// Each time from the pretrained weights, with a fresh optimiser
+    Restart,
+}
+
+impl StabiliserArgs {
+    /// Refuses what makes no sense beside the other flags.
+    pub(super) fn check(&self, warmup_ratio: f64, weight_decay: f64) -> Result<(), Error> {
+        let refuse = |why: &str| Err(Error::Usage(why.to_owned()));
+        if self.lr_scheduler_type == LrScheduler::Constant && warmup_ratio > 0.0 {
+            return refuse(
+                "--lr-scheduler-type constant has no warm-up; give constant_with_warmup, or no --warmup-ratio",
+            );
+        }
+        if self.weight_decay_to_pretrained > 0.0 && weight_decay > 0.0 {
+            return refuse(
+                "--weight-decay pulls to 0 and --weight-decay-to-pretrained to where training began; give one of them",
+            );
+        }
+        Ok(())
+    }
+
+    /// Where the learning rate ends, as a share of its peak.
+    pub(super) fn schedule_end(&self) -> f64 {
+        match (self.lr_scheduler_type, self.gradual_unfreezing) {
+            (LrScheduler::Constant | LrScheduler::ConstantWithWarmup, _) => 1.0,
+            // Each iteration ends at the rate at which the next begins.
+            (_, Some(UnfreezeModeArg::Continue | UnfreezeModeArg::ContinueAsReleased)) => 0.5,
+            _ => 0.0,
+        }
+    }
+
+    /// What training asks for, for a model of so many layers.
+    pub(super) fn settings(&self, layers: usize) -> Stabilisers {
+        let mode = |mode| match mode {
+            UnfreezeModeArg::Continue => UnfreezeMode::Continue,
+            UnfreezeModeArg::ContinueAsReleased => UnfreezeMode::ContinueAsReleased,
+            UnfreezeModeArg::Restart => UnfreezeMode::Restart,
+        };
+        Stabilisers {
+            layerwise_lr_decay: self.layerwise_lr_decay,
+            mixout: self.mixout,
+            weight_decay_to_initial: self.weight_decay_to_pretrained,
+            unfreezing: self.gradual_unfreezing.map(|chosen| Unfreezing {
+                mode: mode(chosen),
+                iterations: unfreeze::iterations(layers),
+            }),
+        }
+    }
+
+    /// The names of the parameters that get fresh weights although the model folder has some.
+    pub(super) fn reinitialised<T>(
+        &self,
+        config: &ModelConfig,
+        model: &SequenceClassifier<T>,
+    ) -> Result<Vec<String>, Error> {
+        let (layers, top) = (config.num_hidden_layers, self.reinit_layers);
+        if top > layers {
+            return Err(Error::Usage(format!(
+                "--reinit-layers {top}: the model has {layers} layers"
+            )));
+        }
+        if self.reinit_pooler && config.family == Family::Roberta {
+            return Err(Error::Usage(
+                "--reinit-pooler: RoBERTa has no pooler; its head is fresh unless the model folder has one"
+                    .to_owned(),
+            ));
+        }
+        let chosen = |part: Part| match part {
+            Part::Layer(index) => index >= layers - top,
+            Part::Pooler => self.reinit_pooler,
+            Part::Embeddings | Part::Classifier => false,
+        };
+        let params = model.params().into_iter().zip(model.parts());
+        Ok(params
+            .filter(|(_, part)| chosen(*part))
+            .map(|((name, _), _)| name)
+            .collect())
+    }
+
+    /// Leaves the training examples that `--train-subset` asks for, in the order of the file.
+    pub(super) fn take_subset(&self, corpus: &mut Corpus) -> Result<(), Error> {
+        let (Some(wanted), Some(source)) = (self.train_subset, &mut corpus.train) else {
+            return Ok(());
+        };
+        let (path, examples) = (&source.path, &mut source.set.examples);
+        if wanted > examples.len() {
+            let (path, there) = (path.display(), examples.len());
+            return Err(Error::Usage(format!(
+                "--train-subset {wanted}: {path} gives {there} examples"
+            )));
+        }
+        let mut rng = random::stream(self.subset_seed, "train subset", 0);
+        let mut kept = vec![false; examples.len()];
+        for index in random::permutation(&mut rng, examples.len())
+            .into_iter()
+            .take(wanted)
+        {
+            kept[index] = true;
+        }
+        let mut kept = kept.into_iter();
+        examples.retain(|_| kept.next() == Some(true));
+        Ok(())
+    }
+
+    /// The flags as part of a run's settings.
+    pub(super) fn record(&self) -> Map<String, Value> {
+        let settings = json!({
+            "lr_scheduler_type": name(&self.lr_scheduler_type),
+            "layerwise_lr_decay": self.layerwise_lr_decay,
+            "reinit_layers": self.reinit_layers,
+            "reinit_pooler": self.reinit_pooler,
+            "mixout": self.mixout,
+            "weight_decay_to_pretrained": self.weight_decay_to_pretrained,
+            "gradual_unfreezing": self.gradual_unfreezing.as_ref().map(name),
+            "unfreeze_epochs": self.unfreeze_epochs,
+            "load_best": self.load_best,
+            "train_subset": self.train_subset,
+            "subset_seed": self.train_subset.map(|_| self.subset_seed),
+        });
+        settings.as_object().cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,115 @@
+//! `journal.jsonl`: one line for each finished run, on the disk before anything else happens.
+//!
+//! A line is the run's record and its wall time. Several processes may append to one journal; each holds the file's lock
+//! while it does. A process that dies while it writes leaves half a line, which is cut off by whoever comes next.
+
+use crate::checkpoint::CheckpointError;
+use crate::cli::Error;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The name of the wall time in a line; the one field that is not the same in every repetition.
+pub(super) const SECONDS: &str = "seconds";
+
+/// A study's journal.
+#[derive(Clone, Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+}
+
+/// What a journal holds.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    /// Records by run, without their wall time.
+    pub(super) records: BTreeMap<String, Map<String, Value>>,
+    /// Wall times by run.
+    pub(super) seconds: BTreeMap<String, f64>,
+    /// The bytes of a last line that was cut off when its process died.
+    pub(super) torn: usize,
+}
+
+impl Journal {
+    pub(super) fn new(study: &Path) -> Self {
+        Self {
+            path: study.join("journal.jsonl"),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads all whole lines; a study that has not begun has none.
+    pub(super) fn read(&self) -> Result<Entries, Error> {
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => {
+                let path = self.path.clone();
+                return Err(CheckpointError::Read { path, source }.into());
+            }
+        };
+        let whole = whole_lines(&bytes);
+        let mut entries = Entries {
+            torn: bytes.len() - whole,
+            ..Entries::default()
+        };
+        for (number, line) in bytes[..whole].split_inclusive(|&byte| byte == b'\n').enumerate() {
+            let wrong =
+                |what: &str| Error::Study(format!("{} line {}: {what}", self.path.display(), number + 1));
+            let mut record: Map<String, Value> = serde_json::from_slice(line)
+                .map_err(|error| wrong(&format!("not a record of a run: {error}")))?;
+            let seconds = record.shift_remove(SECONDS).and_then(|seconds| seconds.as_f64());
+            let (Some(id), Some(seconds)) = (record.get("run").and_then(Value::as_str), seconds) else {
+                return Err(wrong(&format!("no `run` or no `{SECONDS}`")));
+            };
+            let id = id.to_owned();
+            if entries.records.get(&id).is_some_and(|before| *before != record) {
+                return Err(wrong(&format!("run {id} is there before, with other results")));
+            }
+            entries.seconds.insert(id.clone(), seconds);
+            entries.records.insert(id, record);
+        }
+        Ok(entries)
+    }
+
+    /// Appends the line of a run and waits until it is on the disk.
+    pub(super) fn append(&self, record: &Map<String, Value>, seconds: f64) -> Result<(), Error> {
+        let mut line = record.clone();
+        line.insert(SECONDS.to_owned(), seconds.into());
+        self.append_line(&Value::Object(line).to_string())
+            .map_err(|source| {
+                let path = self.path.clone();
+                CheckpointError::Write { path, source }.into()
+            })
+    }
+
+    fn append_line(&self, line: &str) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file: File = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&self.path)?;
+        file.lock()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let whole = whole_lines(&bytes) as u64;
+        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+        file.write_all(format!("{line}\n").as_bytes())?;
+        file.sync_data()
+    }
+}
+
+/// The length of the lines that end.
+fn whole_lines(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |last| last + 1)
+}

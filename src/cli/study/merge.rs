@@ -1,0 +1,92 @@
+//! `cwgnc study merge`: the folders of shards become the folder of the whole study.
+
+use super::args::Merge;
+use super::flags::Flags;
+use super::folder::{Folder, STUDY, check_version, read_study, read_versions};
+use super::journal::{Entries, Journal};
+use super::table;
+use crate::cli::progress::say;
+use crate::cli::settings::differences;
+use crate::cli::{Error, output};
+use std::fs;
+use std::path::Path;
+
+/// Runs the command.
+pub(super) fn command(args: &Merge) -> Result<(), Error> {
+    let flags = Flags::new();
+    let first = &args.folders[0];
+    let (study, versions) = (read_study(first, &flags)?, read_versions(first)?);
+    check_version(first, &versions)?;
+    let mut merged = Entries::default();
+    let mut places = Vec::new();
+    for path in &args.folders {
+        let mut changed = study.differences(&read_study(path, &flags)?);
+        changed.extend(differences(&versions, &read_versions(path)?));
+        if !changed.is_empty() {
+            let (path, first, list) = (path.display(), first.display(), changed.join("\n  "));
+            return Err(Error::Usage(format!(
+                "{path} is not of the study of {first}:\n  {list}"
+            )));
+        }
+        let entries = Journal::new(path).read()?;
+        for (id, record) in entries.records {
+            match merged.records.get(&id) {
+                Some(known) if *known != record => {
+                    let path = path.display();
+                    return Err(Error::Study(format!(
+                        "run {id} has other results in {path} than before"
+                    )));
+                }
+                Some(_) => {}
+                None => {
+                    merged.seconds.insert(id.clone(), entries.seconds[&id]);
+                    merged.records.insert(id.clone(), record);
+                    places.push((id, path));
+                }
+            }
+        }
+    }
+    if args.output.join(STUDY).exists() {
+        let output = args.output.display();
+        return Err(Error::Usage(format!(
+            "output folder {output} holds a study; merge into a new one"
+        )));
+    }
+    let folder = Folder::open_merged(&args.output, study, &versions)?;
+    for (id, place) in &places {
+        copy(&place.join("runs").join(id), &folder.run(id))?;
+    }
+    for run in folder.study.runs() {
+        let id = run.id();
+        if let Some(record) = merged.records.get(&id) {
+            folder.journal.append(record, merged.seconds[&id])?;
+        }
+    }
+    folder.write_results(&merged)?;
+    let (done, all) = (merged.records.len(), folder.study.runs().len());
+    if !args.quiet && done < all {
+        let output = args.output.display();
+        say(&format!(
+            "{done} of {all} runs; `cwgnc study --resume --output {output}` does the rest"
+        ));
+    }
+    table::print_table(&folder, &merged, args.json)
+}
+
+/// Copies a folder with everything in it.
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        |source| Error::Folder { path, source }
+    };
+    fs::create_dir_all(to).map_err(fail(to))?;
+    for path in output::entries(from)? {
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy(&path, &target)?;
+        } else {
+            fs::copy(&path, &target).map_err(fail(&target))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! `cwgnc study`: tasks × conditions × seeds, each a fine-tuning of its own.
+//!
+//! From what is asked to a plan: [`args`], [`file`], [`flags`], [`resolve`]. The work: [`folder`] and [`journal`] (what
+//! is on the disk), [`run`](mod@run) (one run), [`engine`] (many), [`board`] (progress), [`table`]. Beside it: [`estimate`]
+//! (`--dry-run`), [`cluster`] (`--plan`), [`merge`].
+
+pub(super) mod args;
+mod board;
+mod cluster;
+mod engine;
+mod estimate;
+mod file;
+mod flags;
+mod folder;
+mod journal;
+mod merge;
+mod resolve;
+mod run;
+mod table;
+
+use super::{Error, progress};
+use crate::study::{PlannedRun, Study};
+use args::{StudyArgs, StudyCommand};
+use board::Board;
+use engine::Split;
+use flags::Flags;
+use folder::{Folder, Use};
+use journal::Entries;
+use std::path::{Path, PathBuf};
+
+/// Runs the command.
+pub(super) fn command(args: &StudyArgs) -> Result<(), Error> {
+    if let Some(StudyCommand::Merge(merge)) = &args.command {
+        return merge::command(merge);
+    }
+    let flags = Flags::new();
+    let asked = resolve::resolve(args, &flags)?;
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| default_folder(asked.as_ref()));
+    if args.dry_run {
+        return estimate::command(args, asked, &path, &flags);
+    }
+    let usage = if args.only.is_some() {
+        Use::Shared
+    } else {
+        Use::Alone
+    };
+    let folder = Folder::open(&path, asked, args.resume, usage, &flags)?;
+    if let Some(kind) = args.plan {
+        return cluster::print_plan(&folder, kind, args);
+    }
+    let entries = folder.entries()?;
+    if entries.torn > 0 && !args.quiet {
+        let (journal, bytes) = (folder.journal.path().display(), entries.torn);
+        progress::say(&format!(
+            "{journal}: the last line was cut off ({bytes} bytes); its run is done again"
+        ));
+    }
+    let todo = todo(args, &folder.study, &entries)?;
+    perform(args, &folder, &entries, &todo, &flags)?;
+    let entries = folder.entries()?;
+    if args.only.is_some() {
+        return Ok(());
+    }
+    folder.write_results(&entries)?;
+    table::print_table(&folder, &entries, args.json)
+}
+
+/// `runs/study-rte-mrpc`.
+fn default_folder(study: Option<&Study>) -> PathBuf {
+    let names = study.map_or(Vec::new(), |study| {
+        study.tasks.iter().map(|task| task.name.as_str()).collect()
+    });
+    Path::new("runs").join(["study"].into_iter().chain(names).collect::<Vec<_>>().join("-"))
+}
+
+/// The runs that this process is to do.
+fn todo<'s>(args: &StudyArgs, study: &'s Study, entries: &Entries) -> Result<Vec<PlannedRun<'s>>, Error> {
+    let mut runs = study.runs();
+    if let Some(only) = &args.only {
+        let all = runs.len();
+        runs.retain(|run| run.id() == *only || run.number.to_string() == *only);
+        if runs.is_empty() {
+            return Err(Error::Usage(format!(
+                "--only {only}: the study has no such run; runs are 1 to {all}, or names as in {}",
+                study.runs()[0].id()
+            )));
+        }
+    }
+    if let Some(shard) = args.shard {
+        runs.retain(|run| shard.has(run.number));
+        if runs.is_empty() {
+            return Err(Error::Usage(
+                "the shard has no run: there are more shards than runs".to_owned(),
+            ));
+        }
+    }
+    runs.retain(|run| !entries.records.contains_key(&run.id()));
+    Ok(runs)
+}
+
+fn perform(
+    args: &StudyArgs,
+    folder: &Folder,
+    entries: &Entries,
+    todo: &[PlannedRun<'_>],
+    flags: &Flags,
+) -> Result<(), Error> {
+    let plan = folder.study.runs();
+    let mine = |run: &&PlannedRun<'_>| args.shard.is_none_or(|shard| shard.has(run.number));
+    let total = if args.only.is_some() {
+        todo.len()
+    } else {
+        plan.iter().filter(mine).count()
+    };
+    let split = Split::new(args.jobs, args.threads_per_job, todo.len(), cores());
+    let mut board = Board::new(args.quiet, split.jobs, total, todo);
+    for run in &plan {
+        let id = run.id();
+        if let (Some(record), Some(&seconds)) = (entries.records.get(&id), entries.seconds.get(&id)) {
+            board.known(run, record, seconds);
+        }
+    }
+    board.message(&format!(
+        "{} of {total} runs to do, {} side by side with {} threads each; writing to {}",
+        todo.len(),
+        split.jobs,
+        split.threads,
+        folder.path.display()
+    ));
+    let done = engine::run_all(folder, todo, split, args.keep_models, flags, &mut board);
+    board.wipe();
+    done
+}
+
+/// The cores that this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,75 @@
+//! What a model reaches that says the same for every example.
+
+use super::error::{DataError, ScoreFault};
+use super::metric::{Metric, Predictions, evaluate};
+use crate::model::Target;
+use std::collections::BTreeSet;
+
+/// The best value of a metric that one constant prediction reaches on these targets: what a fine-tuned model has to beat.
+///
+/// | metric | value |
+/// |---|---|
+/// | accuracy | the share of the largest class |
+/// | F1 | `2p / (2p + n)` for `p` examples of class 1 and `n` others, as if all were positive |
+/// | Matthews, Pearson, Spearman | 0: a constant correlates with nothing |
+/// | mean squared error | the targets' variance, which the constant `t̄` reaches; less is better there |
+///
+/// Dodge et al. (2020, arXiv 2002.06305) and Mosbach et al. (2021, arXiv 2006.04884) call a run *failed* if it does not
+/// beat this. One threshold for all metrics of a task is wrong: on MRPC's dev set the constant answer has accuracy 0.684
+/// and F1 0.812.
+///
+/// # Errors
+/// [`DataError::Score`] if there are no targets, or if a metric of classes meets values or the other way round.
+///
+/// # Examples
+/// ```
+/// use cwgnc::data::{Metric, majority};
+/// use cwgnc::model::Target;
+///
+/// let targets = [1, 1, 0].map(Target::Class);
+/// assert_eq!(majority(Metric::Accuracy, &targets)?, 2.0 / 3.0);
+/// assert_eq!(majority(Metric::F1, &targets)?, 0.8); // 2 * 2 / (2 * 2 + 1)
+/// # Ok::<(), cwgnc::data::DataError>(())
+/// ```
+pub fn majority(metric: Metric, targets: &[Target]) -> Result<f64, DataError> {
+    if targets.is_empty() {
+        return Err(DataError::Score(ScoreFault::Nothing));
+    }
+    let (constants, needs): (Vec<Predictions>, _) = match metric {
+        Metric::Accuracy | Metric::F1 | Metric::Matthews => {
+            let classes: BTreeSet<usize> = targets.iter().filter_map(class).collect();
+            let all = |class| Predictions::Classes(vec![class; targets.len()]);
+            (classes.into_iter().map(all).collect(), "classes")
+        }
+        Metric::Pearson | Metric::Spearman | Metric::MeanSquaredError => {
+            let values: Vec<f64> = targets.iter().filter_map(value).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            (vec![Predictions::Values(vec![mean; targets.len()])], "values")
+        }
+    };
+    let mut best = None;
+    for constant in &constants {
+        let score = evaluate(&[metric], constant, targets)?[0].1;
+        // A correlation with a constant is not defined; it explains nothing, which is what 0 stands for.
+        let score = if score.is_nan() { 0.0 } else { score };
+        best = Some(best.map_or(score, |best: f64| best.max(score)));
+    }
+    best.ok_or(DataError::Score(ScoreFault::Kinds {
+        metric: metric.key(),
+        needs,
+    }))
+}
+
+fn class(target: &Target) -> Option<usize> {
+    match target {
+        Target::Class(class) => Some(*class),
+        Target::Value(_) => None,
+    }
+}
+
+fn value(target: &Target) -> Option<f64> {
+    match target {
+        Target::Value(value) => Some(*value),
+        Target::Class(_) => None,
+    }
+}
