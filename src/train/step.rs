@@ -24,6 +24,7 @@ use crate::real::Real;
 use crate::train::mixout;
 use crate::train::stabilise::Stabiliser;
 use ndarray::ArrayViewD;
+use rayon::prelude::*;
 use std::fmt;
 
 /// A model in training: parameters, gradient, optimiser and the memory they work in.
@@ -247,12 +248,20 @@ impl<T: Real> Trainer<T> {
             .params_mut()
             .into_iter()
             .zip(stabiliser.initial().params());
-        for (((name, mut value), (_, start)), (factor, frozen)) in params.zip(rates) {
-            if decays(&name) && !frozen {
+        let pulled = params
+            .zip(rates)
+            .filter(|(((name, _), _), (_, frozen))| decays(name) && !**frozen);
+        let tasks: Vec<_> = pulled.collect();
+        tasks
+            .into_par_iter()
+            .for_each(|(((_, mut value), (_, start)), (factor, _))| {
                 let rate = T::of(lr * factor * stabiliser.weight_decay_to_initial);
-                value.zip_mut_with(&start, |w, &w0| *w -= rate * (*w - w0));
-            }
-        }
+                let start = start.as_slice().expect(STANDARD_LAYOUT);
+                let value = value.as_slice_mut().expect(STANDARD_LAYOUT);
+                for (w, &w0) in value.iter_mut().zip(start) {
+                    *w -= rate * (*w - w0);
+                }
+            });
     }
 
     /// Weights as training began from them, fresh moments, nothing remembered of clipping.
