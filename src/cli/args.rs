@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
+use super::choice::{Dtype, EvalStrategy, Format, Optimizer, ProblemType, SaveStrategy};
 use super::clip::args::Clip;
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
@@ -9,7 +10,7 @@ use super::report::args as report;
 use super::stabilise::StabiliserArgs;
 use super::study::args as study;
 use crate::clip::ClipPolicy;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Fine-tune BERT and RoBERTa on a CPU with component-wise gradient norm clipping (CWGNC).
@@ -327,67 +328,6 @@ pub(super) struct RunArgs {
     /// Threads [default: RAYON_NUM_THREADS, or one for each core]; no number changes with it
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
     pub(super) threads: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Dtype {
-    /// 32-bit floats
-    F32,
-    /// 64-bit floats
-    F64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(
-    clippy::enum_variant_names,
-    reason = "they are the names of the flag's values"
-)]
-pub(super) enum Optimizer {
-    /// transformers 4.12's AdamW with bias correction (the paper's runs)
-    AdamwHf,
-    /// The same without bias correction (Devlin et al. 2019)
-    AdamwHfUncorrected,
-    /// torch.optim.AdamW
-    AdamwTorch,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SaveStrategy {
-    /// A checkpoint after each epoch, the model at the end
-    Epoch,
-    /// Results and log alone
-    No,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum EvalStrategy {
-    /// At the end alone
-    No,
-    /// After each epoch
-    Epoch,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ProblemType {
-    /// Cross-entropy over classes
-    Classification,
-    /// Mean squared error of a number
-    Regression,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// One JSON object a line
-    Jsonl,
-    /// Aligned columns
-    Table,
-}
-
-/// The name by which a flag's value is known.
-pub(super) fn name(value: &impl ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 #[cfg(test)]

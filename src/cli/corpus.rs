@@ -1,7 +1,8 @@
 //! From flags to tokenised sequences.
 
 use super::Error;
-use super::args::{DataArgs, Finetune, ProblemType};
+use super::args::{DataArgs, Finetune};
+use super::choice::ProblemType;
 use crate::checkpoint;
 use crate::data::{
     Dataset, Example, LabelSpace, Labels, Metric, Task, TextColumns, TextEncoder, UserColumns, read_glue,

@@ -1,6 +1,7 @@
 //! `cwgnc eval`: a fine-tuned model and a labelled file.
 
-use super::args::{Dtype, Eval};
+use super::args::Eval;
+use super::choice::Dtype;
 use super::corpus::{Corpus, max_tokens};
 use super::output::eval_results;
 use super::progress::Progress;

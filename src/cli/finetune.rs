@@ -1,7 +1,8 @@
 //! `cwgnc finetune`: a model folder and a task go in, a fine-tuned model and its record come out.
 
-use super::args::{Dtype, Finetune, SaveStrategy};
+use super::args::Finetune;
 use super::best::Best;
+use super::choice::{Dtype, SaveStrategy};
 use super::corpus::Corpus;
 use super::inputs::Inputs;
 use super::log::{self, Log};

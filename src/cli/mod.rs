@@ -2,14 +2,15 @@
 //! training.
 //!
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`) or a folder (`clip`, `oracle` for the commands of the
-//! judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args` and `number`
-//! (the flags; `stabilise` has those for what others do for stability), `corpus` and `inputs` (from flags to tokenised
+//! judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`, `choice` and
+//! `number` (the flags; `stabilise` has those for what others do for stability), `corpus` and `inputs` (from flags to tokenised
 //! sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of several evaluations),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
 //! the terminal).
 
 mod args;
 mod best;
+mod choice;
 mod clip;
 mod corpus;
 mod evaluate;

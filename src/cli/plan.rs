@@ -1,6 +1,7 @@
 //! From flags to what training asks for: the plan of a run and the optimiser's constants.
 
-use super::args::{Finetune, Optimizer};
+use super::args::Finetune;
+use super::choice::Optimizer;
 use crate::optim::{AdamWForm, AdamWSettings, LinearSchedule};
 use crate::train::{Plan, Seeds};
 

@@ -1,6 +1,7 @@
 //! `cwgnc predict`: labels with their probabilities, or values.
 
-use super::args::{Dtype, Format, Predict};
+use super::args::Predict;
+use super::choice::{Dtype, Format};
 use super::corpus::{max_tokens, to_predict};
 use super::progress::Progress;
 use super::score::largest;

@@ -1,6 +1,7 @@
 //! `run.json`: what a run was made of, and whether a run to be resumed is the same one.
 
-use super::args::{Finetune, name};
+use super::args::Finetune;
+use super::choice::name;
 use super::corpus::Corpus;
 use super::settings::{cpu_features, differences, settings};
 use super::{Error, output, resume};

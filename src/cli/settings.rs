@@ -1,6 +1,7 @@
 //! The settings of a run as a record: what `run.json` says, and what a resumed run must repeat.
 
-use super::args::{Finetune, name};
+use super::args::Finetune;
+use super::choice::name;
 use super::corpus::max_tokens;
 use crate::model::ModelConfig;
 use serde_json::{Map, Value, json};

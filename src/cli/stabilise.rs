@@ -1,7 +1,7 @@
 //! The flags for what others do for stable fine-tuning, and what they mean for a run; `docs/stabilisers.md` explains them.
 
 use super::Error;
-use super::args::name;
+use super::choice::name;
 use super::corpus::Corpus;
 use super::number::{at_least_one, below_one, not_negative, share};
 use crate::model::{Family, ModelConfig, Part, SequenceClassifier};

@@ -1,7 +1,8 @@
 //! The steps of a fine-tuning: training, logging, evaluating, saving.
 
-use super::args::{EvalStrategy, Finetune, SaveStrategy};
+use super::args::Finetune;
 use super::best::Best;
+use super::choice::{EvalStrategy, SaveStrategy};
 use super::corpus::Corpus;
 use super::log::{self, Log};
 use super::output::TrainingTotals;

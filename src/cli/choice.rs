@@ -1,0 +1,69 @@
+//! The values of flags that have only a few.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "the documentation of a value is its help text"
+)]
+
+use clap::ValueEnum;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Dtype {
+    /// 32-bit floats
+    F32,
+    /// 64-bit floats
+    F64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "they are the names of the flag's values"
+)]
+pub(super) enum Optimizer {
+    /// transformers 4.12's AdamW with bias correction (the paper's runs)
+    AdamwHf,
+    /// The same without bias correction (Devlin et al. 2019)
+    AdamwHfUncorrected,
+    /// torch.optim.AdamW
+    AdamwTorch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SaveStrategy {
+    /// A checkpoint after each epoch, the model at the end
+    Epoch,
+    /// Results and log alone
+    No,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EvalStrategy {
+    /// At the end alone
+    No,
+    /// After each epoch
+    Epoch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProblemType {
+    /// Cross-entropy over classes
+    Classification,
+    /// Mean squared error of a number
+    Regression,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// One JSON object a line
+    Jsonl,
+    /// Aligned columns
+    Table,
+}
+
+/// The name by which a flag's value is known.
+pub(super) fn name(value: &impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
