@@ -7,7 +7,8 @@ command -v parallel > "$dir/where" || { echo "SKIPPED: there is no GNU parallel"
 plan "$dir/study" --plan parallel > "$dir/plan.txt"
 [ "$(wc -l < "$dir/plan.txt")" -eq 8 ]
 
-# Killed with everything it started, as by a machine that goes down.
+# GNU parallel gives each job a process group of its own: killed like this it leaves the jobs in flight behind, and the
+# same runs are begun a second time beside them. They must wait for the first and not do the run again.
 setsid parallel --jobs 2 --joblog "$dir/joblog" < "$dir/plan.txt" > "$dir/out.txt" 2>&1 &
 group=$!
 until [ "$(cat "$dir/study/journal.jsonl" 2> "$dir/none" | wc -l)" -ge 3 ]; do sleep 0.01; done

@@ -130,6 +130,17 @@ impl Folder {
         self.path.join("runs").join(id)
     }
 
+    /// Waits until no other process does this run, and keeps others from it until the file is dropped. A process that
+    /// works alone in the folder needs no such lock.
+    pub(super) fn lock_run(&self, id: &str) -> Result<File, Error> {
+        let path = self.path.join("runs").join(format!("{id}.lock"));
+        make(path.parent().unwrap_or(&self.path))?;
+        let mut options = OpenOptions::new();
+        let opened = options.write(true).create(true).truncate(false).open(&path);
+        let locked = opened.and_then(|file| file.lock().map(|()| file));
+        locked.map_err(|source| Error::Folder { path, source })
+    }
+
     /// The finished runs. Each must be in the plan.
     pub(super) fn entries(&self) -> Result<Entries, Error> {
         let entries = self.journal.read()?;

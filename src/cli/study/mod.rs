@@ -51,8 +51,14 @@ pub(super) fn command(args: &StudyArgs) -> Result<(), Error> {
     if let Some(kind) = args.plan {
         return cluster::print_plan(&folder, kind, args);
     }
+    // Read after the lock is had: what another process has done in the meantime is not done again.
+    let _held = match &args.only {
+        Some(only) => Some(folder.lock_run(&named(only, &folder.study)?.id())?),
+        None => None,
+    };
     let entries = folder.entries()?;
-    if entries.torn > 0 && !args.quiet {
+    // Beside other processes, half a line may be one that is being written.
+    if entries.torn > 0 && usage == Use::Alone && !args.quiet {
         let (journal, bytes) = (folder.journal.path().display(), entries.torn);
         progress::say(&format!(
             "{journal}: the last line was cut off ({bytes} bytes); its run is done again"
@@ -76,18 +82,25 @@ fn default_folder(study: Option<&Study>) -> PathBuf {
     Path::new("runs").join(["study"].into_iter().chain(names).collect::<Vec<_>>().join("-"))
 }
 
+/// The run of this number or name.
+fn named<'s>(only: &str, study: &'s Study) -> Result<PlannedRun<'s>, Error> {
+    let runs = study.runs();
+    let found = runs
+        .iter()
+        .find(|run| run.id() == only || run.number.to_string() == only);
+    found.copied().ok_or_else(|| {
+        let (all, first) = (runs.len(), runs[0].id());
+        Error::Usage(format!(
+            "--only {only}: the study has no such run; runs are 1 to {all}, or names as in {first}"
+        ))
+    })
+}
+
 /// The runs that this process is to do.
 fn todo<'s>(args: &StudyArgs, study: &'s Study, entries: &Entries) -> Result<Vec<PlannedRun<'s>>, Error> {
     let mut runs = study.runs();
     if let Some(only) = &args.only {
-        let all = runs.len();
-        runs.retain(|run| run.id() == *only || run.number.to_string() == *only);
-        if runs.is_empty() {
-            return Err(Error::Usage(format!(
-                "--only {only}: the study has no such run; runs are 1 to {all}, or names as in {}",
-                study.runs()[0].id()
-            )));
-        }
+        runs = vec![named(only, study)?];
     }
     if let Some(shard) = args.shard {
         runs.retain(|run| shard.has(run.number));

@@ -112,3 +112,26 @@ fn a_journal_that_was_changed() {
         " line 3: run train/control/seed-1 is there before, with other results",
     );
 }
+
+/// Processes that are given the same run at once, as when a list is begun again while jobs of the first go on: one of
+/// them does it, the others wait and find it done.
+#[test]
+fn one_run_given_to_many_processes() {
+    let path = scratch::folder("study-same-run").join("study");
+    ran(study(&path, &["--plan", "parallel", "--quiet"])).succeeded();
+    let children: Vec<_> = (0..6)
+        .map(|_| {
+            study(&path, &["--resume", "--quiet", "--only", "3"])
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let journal = json_lines(&fs::read_to_string(path.join("journal.jsonl")).unwrap());
+    assert_eq!(journal.len(), 1);
+    assert_eq!(journal[0]["run"], "train/control/seed-2");
+    ran(study(&path, &["--resume", "--quiet"])).succeeded();
+    assert_eq!(results(&path), results(&undisturbed().0));
+}
