@@ -1,10 +1,5 @@
 //! The values of flags that have only a few.
 
-#![expect(
-    clippy::doc_markdown,
-    reason = "the documentation of a value is its help text"
-)]
-
 use clap::ValueEnum;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -50,6 +50,7 @@ mod stabilise;
 mod strategies;
 #[cfg(feature = "cli")]
 mod study_plan;
+#[cfg(feature = "cli")]
 mod study_stats;
 #[cfg(feature = "checkpoint")]
 mod tensors;

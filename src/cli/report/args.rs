@@ -4,7 +4,10 @@
 
 use crate::cli::number::at_least_one;
 use clap::{Args as ClapArgs, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Bootstrap samples of an interval.
+const BOOTSTRAP: usize = 10_000;
 
 /// Tables, tests and figures of a study, from its records alone.
 ///
@@ -55,11 +58,30 @@ pub(in crate::cli) struct Report {
     #[arg(long, value_enum, default_value_t = Stopped::Exclude, help_heading = "Statistics")]
     pub(super) stopped: Stopped,
     /// Bootstrap samples of each interval
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one, help_heading = "Statistics")]
+    #[arg(long, value_name = "N", default_value_t = BOOTSTRAP, value_parser = at_least_one, help_heading = "Statistics")]
     pub(super) bootstrap: usize,
     /// The layer of the figure of gradient norms, from 0 [default: the second highest, as the paper's 22 of 24]
     #[arg(long, value_name = "LAYER", help_heading = "Figures")]
     pub(super) layer: Option<usize>,
+}
+
+impl Report {
+    /// The report of a study that has just ended, in its own folder.
+    pub(in crate::cli) fn of(dir: &Path, json: bool, quiet: bool) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            output: None,
+            json,
+            quiet,
+            metric: None,
+            control: None,
+            thresholds: Thresholds::Majority,
+            ddof: 0,
+            stopped: Stopped::Exclude,
+            bootstrap: BOOTSTRAP,
+            layer: None,
+        }
+    }
 }
 
 /// What a run must exceed.

@@ -5,7 +5,7 @@ use crate::study::{Shard, parse_seeds};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Fine-tune many times: tasks x conditions x seeds, with one table at the end.
+/// Fine-tune many times: tasks x conditions x seeds, with a report at the end.
 ///
 /// A condition is a set of flags of cwgnc finetune: a name that a preset or the study file describes (control,
 /// baseline1, ...), or a clipping policy by itself (component:0.05). Every finished run is written to the disk before

@@ -4,8 +4,8 @@ use super::args::Merge;
 use super::flags::Flags;
 use super::folder::{Folder, STUDY, check_version, read_study, read_versions};
 use super::journal::{Entries, Journal};
-use super::table;
 use crate::cli::progress::say;
+use crate::cli::report::{self, args::Report};
 use crate::cli::settings::differences;
 use crate::cli::{Error, output};
 use std::fs;
@@ -70,7 +70,7 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
             "{done} of {all} runs; `cwgnc study --resume --output {output}` does the rest"
         ));
     }
-    table::print_table(&folder, &merged, args.json)
+    report::command(&Report::of(&folder.path, args.json, args.quiet))
 }
 
 /// Copies a folder with everything in it.

@@ -1,7 +1,8 @@
 //! `cwgnc study`: tasks × conditions × seeds, each a fine-tuning of its own.
 //!
 //! From what is asked to a plan: [`args`], [`file`], [`flags`], [`resolve`]. The work: [`folder`] and [`journal`] (what
-//! is on the disk), [`run`](mod@run) (one run), [`engine`] (many), [`board`] (progress), [`table`]. Beside it: [`estimate`]
+//! is on the disk), [`run`](mod@run) (one run), [`engine`] (many), [`board`] (progress). What comes out is
+//! [`report`](super::report)'s. Beside it: [`estimate`]
 //! (`--dry-run`), [`cluster`] (`--plan`), [`merge`].
 
 pub(super) mod args;
@@ -16,8 +17,8 @@ mod journal;
 mod merge;
 mod resolve;
 mod run;
-mod table;
 
+use super::report::{self, args::Report};
 use super::{Error, progress};
 use crate::study::{PlannedRun, Study};
 use args::{StudyArgs, StudyCommand};
@@ -71,7 +72,7 @@ pub(super) fn command(args: &StudyArgs) -> Result<(), Error> {
         return Ok(());
     }
     folder.write_results(&entries)?;
-    table::print_table(&folder, &entries, args.json)
+    report::command(&Report::of(&folder.path, args.json, args.quiet))
 }
 
 /// `runs/study-rte-mrpc`.

@@ -76,6 +76,7 @@ fn the_files_of_a_study() {
         [
             "journal.jsonl",
             "lock",
+            "report",
             "results.jsonl",
             "runs",
             "study.json",
@@ -97,9 +98,19 @@ fn the_files_of_a_study() {
         (&settings["seed"], &settings["max_steps"]),
         (&json!(2), &json!(8))
     );
-    let heading = "task   condition       metric    runs  failed  mean   sd    min    max";
-    assert_eq!(printed.lines().next(), Some(heading));
-    assert_eq!(printed.lines().count(), 3);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (4, "train (accuracy)"));
+    let heading: Vec<&str> = lines[1].split_whitespace().take(3).collect();
+    assert_eq!(heading, ["condition", "runs", "failed"]);
+    for file in [
+        "report.html",
+        "report.md",
+        "runs.csv",
+        "summary.csv",
+        "figures/train-runs.svg",
+    ] {
+        assert!(dir.join("report").join(file).exists(), "{file}");
+    }
 }
 
 /// A record says what the run's own files say; the dev set's 50 rows are 24 and 26.
@@ -152,9 +163,10 @@ fn records() {
         );
         sums[i % 2] += record["value"].as_f64().unwrap();
     }
-    for (line, sum) in printed.lines().skip(1).zip(sums) {
-        let mean: f64 = line.split_whitespace().nth(5).unwrap().parse().unwrap();
-        assert!((mean - 100.0 * sum / 3.0).abs() <= 0.005, "{line}");
+    for (condition, sum) in ["control", "component-0.05"].into_iter().zip(sums) {
+        let line = printed.lines().find(|line| line.starts_with(condition)).unwrap();
+        let mean = format!("{:.4}", sum / 3.0);
+        assert!(line.split_whitespace().any(|cell| cell == mean), "{mean}: {line}");
     }
     assert_ne!(
         records[0]["train_loss"], records[1]["train_loss"],
@@ -170,6 +182,8 @@ fn the_same_results_on_every_way() {
     let (two, shards, one) = (dir.join("two"), dir.join("shards"), dir.join("one"));
     let same = ran(study(&two, &["--jobs", "2", "--threads-per-job", "1"])).succeeded();
     assert_eq!((results(&two), &same), (results(alone), printed));
+    let page = |dir: &Path| fs::read_to_string(dir.join("report/report.html")).unwrap();
+    assert!(page(&two) == page(alone), "the same page");
 
     let parts: Vec<PathBuf> = (1..=2).map(|i| shards.join(i.to_string())).collect();
     for (i, part) in parts.iter().enumerate() {
@@ -185,7 +199,7 @@ fn the_same_results_on_every_way() {
         "--output",
         text(&whole),
     ]);
-    assert_eq!(merged.stderr, "");
+    assert_eq!(merged.stderr.lines().count(), 1, "{}", merged.stderr);
     assert_eq!(
         (merged.succeeded(), results(&whole)),
         (printed.clone(), results(alone))
@@ -295,7 +309,8 @@ fn a_run_that_diverges_is_a_result() {
         "{}",
         printed.stderr
     );
-    let rows: Value = serde_json::from_str(&printed.succeeded()).unwrap();
+    let tasks: Value = serde_json::from_str(&printed.succeeded()).unwrap();
+    let rows = &tasks[0]["conditions"];
     assert_eq!(
         (&rows[0]["condition"], &rows[0]["failed"]),
         (&json!("wild"), &json!(2))

@@ -62,6 +62,8 @@ fn killed_at_random_moments() {
         assert_eq!(journal.len(), 2 * kills, "no run is there twice");
         let log = |study: &Path| fs::read(study.join("runs/train/control/seed-1/log.jsonl")).unwrap();
         assert!(log(&path) == log(&dir.join("alone")));
+        let page = |study: &Path| fs::read(study.join("report/report.html")).unwrap();
+        assert!(page(&path) == page(&dir.join("alone")), "the same page");
     }
 }
 
