@@ -2,6 +2,8 @@
 //!
 //! Tensors are generic over `T: Real`. Norms, thresholds, losses and learning rates are `f64` in both.
 
+mod elementary;
+
 use crate::gemm::Gemm;
 use ndarray::NdFloat;
 
@@ -16,8 +18,12 @@ pub trait Real: NdFloat + Gemm + Default + std::iter::Sum {
     /// The same value as `f64`; exact.
     fn widen(self) -> f64;
 
-    /// The error function, `erf(x) = 2/√π ∫₀ˣ exp(−t²) dt`.
-    fn erf(self) -> Self;
+    /// `eˣ`, for loops over many numbers: within 1 ulp in `f32`, the platform's in `f64`.
+    fn exponential(self) -> Self;
+
+    /// `(Φ(x), φ(x))`, `φ(x) = exp(−x²/2) / √(2π)` and `Φ` its integral from −∞: within 4 ulp for `x ≥ 0` in `f32`, by
+    /// `libm`'s error function in `f64`.
+    fn normal(self) -> (Self, Self);
 }
 
 impl Real for f32 {
@@ -33,8 +39,14 @@ impl Real for f32 {
         f64::from(self)
     }
 
-    fn erf(self) -> Self {
-        libm::erff(self)
+    #[inline]
+    fn exponential(self) -> Self {
+        elementary::exp(self)
+    }
+
+    #[inline]
+    fn normal(self) -> (Self, Self) {
+        elementary::normal(self)
     }
 }
 
@@ -51,7 +63,16 @@ impl Real for f64 {
         self
     }
 
-    fn erf(self) -> Self {
-        libm::erf(self)
+    fn exponential(self) -> Self {
+        self.exp()
+    }
+
+    fn normal(self) -> (Self, Self) {
+        use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+        let cdf = 0.5 * (1.0 + libm::erf(self * FRAC_1_SQRT_2));
+        (
+            cdf,
+            0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (-0.5 * self * self).exp(),
+        )
     }
 }

@@ -45,6 +45,19 @@ pub fn dot<T: Real>(x: &[T], y: &[T]) -> T {
     fold(acc) + rest
 }
 
+/// The largest of a row, −∞ of none; a NaN is passed over.
+pub fn max<T: Real>(x: &[T]) -> T {
+    let larger = |a: T, b: T| if b > a { b } else { a };
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    let mut acc = [T::neg_infinity(); LANES];
+    for block in blocks {
+        for lane in 0..LANES {
+            acc[lane] = larger(acc[lane], block[lane]);
+        }
+    }
+    acc.iter().chain(rest).copied().fold(T::neg_infinity(), larger)
+}
+
 /// `Σ f(xᵢ)` in [`LANES`] partial sums.
 fn lanes<T: Real, A: Real>(x: &[T], f: impl Fn(T) -> A) -> A {
     let mut sum = Lanes::default();
@@ -133,8 +146,14 @@ mod tests {
         for n in [0_u16, 1, 7, 8, 9, 50] {
             let x: Vec<f32> = (1..=n).map(f32::from).collect();
             let n = f64::from(n);
+            assert_eq!(max(&x), if x.is_empty() { f32::NEG_INFINITY } else { n as f32 });
             assert_eq!(f64::from(sum(&x)), n * (n + 1.0) / 2.0);
             assert_eq!(f64::from(dot(&x, &x)), n * (n + 1.0) * (2.0 * n + 1.0) / 6.0);
+        }
+        for at in 0..19 {
+            let mut x = [-2.0; 19];
+            (x[at], x[(at + 1) % 19]) = (-1.0, f64::NAN);
+            assert_eq!(max(&x), -1.0);
         }
         let x = arr2(&[[1.0, 2.0], [3.0, 4.0]]);
         let mut out = [10.0, 20.0];

@@ -6,7 +6,7 @@ use super::corpus::{Corpus, max_tokens};
 use super::output::eval_results;
 use super::progress::Progress;
 use super::score::scores;
-use super::{Error, print, start_threads};
+use super::{Error, in_threads, print};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;
 use crate::model::SequenceClassifier;
@@ -15,11 +15,10 @@ use serde_json::Value;
 
 /// Runs the command.
 pub(super) fn command(args: &Eval) -> Result<(), Error> {
-    start_threads(args.run.threads)?;
-    match args.dtype {
+    in_threads(args.run.threads, || match args.dtype {
         Dtype::F32 => run::<f32>(args),
         Dtype::F64 => run::<f64>(args),
-    }
+    })?
 }
 
 fn run<T: Real>(args: &Eval) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use super::progress::{Progress, clock};
 use super::record::{Start, record, start};
 use super::score::{Scores, scores};
 use super::training::{TrainingLoop, check_finite, named};
-use super::{Error, print, resume, start_threads};
+use super::{Error, in_threads, print, resume};
 use crate::checkpoint;
 use crate::data::{Metric, TextEncoder, majority};
 use crate::model::{SequenceClassifier, Target};
@@ -24,11 +24,10 @@ use std::time::Duration;
 
 /// Runs the command.
 pub(super) fn command(args: &Finetune) -> Result<(), Error> {
-    let threads = start_threads(args.run.threads)?;
-    match args.dtype {
-        Dtype::F32 => Job::<f32>::prepare(args, threads)?.run(),
-        Dtype::F64 => Job::<f64>::prepare(args, threads)?.run(),
-    }
+    in_threads(args.run.threads, || match args.dtype {
+        Dtype::F32 => Job::<f32>::prepare(args)?.run(),
+        Dtype::F64 => Job::<f64>::prepare(args)?.run(),
+    })?
 }
 
 /// What is known of a run before its first step.
@@ -46,7 +45,7 @@ pub(super) struct Facts {
 /// second about its training.
 pub(super) fn within_study(args: &Finetune) -> Result<(Facts, Result<(), Error>), Error> {
     fn typed<T: Real>(args: &Finetune) -> Result<(Facts, Result<(), Error>), Error> {
-        let job = Job::<T>::prepare(args, rayon::current_num_threads())?;
+        let job = Job::<T>::prepare(args)?;
         let facts = job.facts()?;
         // A run that ended just before its process died is not done again.
         let end = if job.finished {
@@ -93,7 +92,7 @@ struct Job<'a, T: Real> {
 
 impl<'a, T: Real> Job<'a, T> {
     /// Reads and checks everything, so that what can fail fails before the first step.
-    fn prepare(args: &'a Finetune, threads: usize) -> Result<Self, Error> {
+    fn prepare(args: &'a Finetune) -> Result<Self, Error> {
         let mut progress = Progress::new(args.quiet);
         let Inputs {
             corpus,
@@ -118,7 +117,7 @@ impl<'a, T: Real> Job<'a, T> {
             &encoder,
             &report,
             plan.total_steps(),
-            threads,
+            rayon::current_num_threads(),
         )?;
         let mut totals = TrainingTotals::default();
         let mut updates = args.log_updates.then(|| UpdateMeter::new(model.clone()));

@@ -166,13 +166,14 @@ fn print(text: &str) -> Result<(), Error> {
     writeln!(std::io::stdout(), "{text}").map_err(Error::Print)
 }
 
-/// Starts the one thread pool: `--threads`, else `RAYON_NUM_THREADS`, else one thread for each core.
-fn start_threads(threads: Option<usize>) -> Result<usize, Error> {
+/// Does the work of a command in the thread pool: `--threads`, else `RAYON_NUM_THREADS`, else one thread for each core.
+/// All of it, so that no parallel loop has to hand over from a thread outside and wait for its answer.
+fn in_threads<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send) -> Result<R, Error> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
-    builder
-        .build_global()
+    let pool = builder
+        .build()
         .map_err(|error| Error::Usage(format!("cannot start the threads: {error}")))?;
-    Ok(rayon::current_num_threads())
+    Ok(pool.install(work))
 }
 
 /// Rows as lines of aligned columns, two blanks between them.

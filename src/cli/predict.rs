@@ -5,7 +5,7 @@ use super::choice::{Dtype, Format};
 use super::corpus::{max_tokens, to_predict};
 use super::progress::Progress;
 use super::score::largest;
-use super::{Error, print, start_threads};
+use super::{Error, in_threads, print};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, Problem, SequenceClassifier};
@@ -16,11 +16,10 @@ use serde_json::{Map, Value, json};
 
 /// Runs the command.
 pub(super) fn command(args: &Predict) -> Result<(), Error> {
-    start_threads(args.run.threads)?;
-    match args.dtype {
+    in_threads(args.run.threads, || match args.dtype {
         Dtype::F32 => run::<f32>(args),
         Dtype::F64 => run::<f64>(args),
-    }
+    })?
 }
 
 fn run<T: Real>(args: &Predict) -> Result<(), Error> {

@@ -5,15 +5,15 @@
 //! backward   dx = dy ⊙ φ'(x)
 //!
 //! gelu       φ = x Φ(x)             φ' = Φ(x) + x g(x)        Φ(x) = ½ (1 + erf(x/√2)),  g(x) = exp(−x²/2) / √(2π)
-//! gelu tanh  φ = ½ x (1 + t)        φ' = ½ (1 + t) + ½ x (1 − t²) u'
-//!                                   t = tanh u,  u = √(2/π) (x + 0.044715 x³),  u' = √(2/π) (1 + 3·0.044715 x²)
+//! gelu tanh  φ = x s                φ' = s + x s (1 − s) 2u'  s = ½ (1 + tanh u) = 1 / (1 + exp(−2u))
+//!                                   u = √(2/π) (x + 0.044715 x³),  u' = √(2/π) (1 + 3·0.044715 x²)
 //! relu       φ = max(x, 0)          φ' = [x > 0]
 //! silu       φ = x σ                φ' = σ (1 + x (1 − σ))    σ = 1 / (1 + exp(−x))
 //! ```
 //!
 //! Sources: Hendrycks and Gimpel, *Gaussian Error Linear Units*, 2016, arXiv 1606.08415, section 2 (both forms of
 //! GELU); Elfwing et al. 2017, arXiv 1702.03118 (SiLU). The derivative is computed beside the value, because both need
-//! the same `erf`, `tanh` or `exp`, and takes the memory of `x`.
+//! the same exponential, and takes the memory of `x`.
 
 use crate::nn::ROWS_PER_TASK;
 use crate::pool::{Buffer, Pool};
@@ -41,15 +41,23 @@ pub struct ActivationCache<T: Real> {
 
 /// `y = φ(x)` and its cache, for which the memory of `x` is used.
 pub fn forward<T: Real>(phi: Activation, x: Buffer<T>, pool: &Pool<T>) -> (Buffer<T>, ActivationCache<T>) {
+    match phi {
+        Activation::Gelu => forward_by(gelu, x, pool),
+        Activation::GeluTanh => forward_by(gelu_tanh, x, pool),
+        Activation::Relu => forward_by(relu, x, pool),
+        Activation::Silu => forward_by(silu, x, pool),
+    }
+}
+
+/// [`forward`] for one `φ`, compiled for each so that its loop becomes vector code.
+fn forward_by<T: Real>(
+    value_and_slope: impl Fn(T) -> (T, T) + Sync,
+    x: Buffer<T>,
+    pool: &Pool<T>,
+) -> (Buffer<T>, ActivationCache<T>) {
     let (rows, columns) = x.dim();
     let mut y = pool.buffer(rows, columns);
     let mut slope = x;
-    let value_and_slope = match phi {
-        Activation::Gelu => gelu,
-        Activation::GeluTanh => gelu_tanh,
-        Activation::Relu => relu,
-        Activation::Silu => silu,
-    };
     let rows = slope
         .flat_mut()
         .par_chunks_mut(columns)
@@ -82,24 +90,22 @@ const SQRT_2_OVER_PI: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts:
 /// The cubic coefficient of the tanh approximation (Hendrycks and Gimpel, section 2).
 const CUBIC: f64 = 0.044_715;
 
+#[inline]
 fn gelu<T: Real>(x: T) -> (T, T) {
-    let half = T::of(0.5);
-    let cdf = half * (T::one() + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erf());
-    let density = T::of(SQRT_2_OVER_PI) * half * (-half * x * x).exp();
+    let (cdf, density) = x.normal();
     (x * cdf, cdf + x * density)
 }
 
+#[inline]
 fn gelu_tanh<T: Real>(x: T) -> (T, T) {
-    let half = T::of(0.5);
-    let t = (T::of(SQRT_2_OVER_PI) * (x + T::of(CUBIC) * x * x * x)).tanh();
-    let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * CUBIC) * x * x);
-    (
-        half * x * (T::one() + t),
-        half * (T::one() + t) + half * x * (T::one() - t * t) * du,
-    )
+    let two_u = T::of(2.0 * SQRT_2_OVER_PI) * (x + T::of(CUBIC) * x * x * x);
+    let two_du = T::of(2.0 * SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * CUBIC) * x * x);
+    let s = sigmoid(two_u);
+    (x * s, s + x * s * (T::one() - s) * two_du)
 }
 
 /// At 0 the derivative is 0, as in PyTorch. A NaN stays one.
+#[inline]
 fn relu<T: Real>(x: T) -> (T, T) {
     if x <= T::zero() {
         (T::zero(), T::zero())
@@ -108,9 +114,15 @@ fn relu<T: Real>(x: T) -> (T, T) {
     }
 }
 
+#[inline]
 fn silu<T: Real>(x: T) -> (T, T) {
-    let sigmoid = T::one() / (T::one() + (-x).exp());
-    (x * sigmoid, sigmoid * (T::one() + x * (T::one() - sigmoid)))
+    let s = sigmoid(x);
+    (x * s, s * (T::one() + x * (T::one() - s)))
+}
+
+#[inline]
+fn sigmoid<T: Real>(x: T) -> T {
+    T::one() / (T::one() + (-x).exponential())
 }
 
 #[cfg(test)]

@@ -199,11 +199,9 @@ fn softmax_rows<T: Real>(x: &mut ArrayViewMut2<'_, T>, scale: T) {
         let row = row
             .as_slice_mut()
             .expect("a block of probabilities is contiguous");
-        let max = row
-            .iter()
-            .fold(T::neg_infinity(), |max, &x| if x > max { x } else { max });
+        let max = reduce::max(row);
         for x in &mut *row {
-            *x = ((*x - max) * scale).exp();
+            *x = ((*x - max) * scale).exponential();
         }
         let total = reduce::sum(row);
         for x in row {

@@ -158,8 +158,8 @@ struct Constants<T> {
     one_minus_beta1: T,
     beta2: T,
     one_minus_beta2: T,
-    /// `√(1 − β₂ᵗ)` in PyTorch's form, 1 in the other.
-    root_correction: T,
+    /// `1 / √(1 − β₂ᵗ)` in PyTorch's form, 1 in the other.
+    root_factor: T,
     epsilon: T,
     /// `α`.
     alpha: T,
@@ -179,17 +179,17 @@ impl<T: Real> Constants<T> {
         } = *settings;
         let correction1 = 1.0 - beta1.powf(t as f64);
         let correction2 = (1.0 - beta2.powf(t as f64)).sqrt();
-        let (alpha, root_correction, decay_first) = match form {
+        let (alpha, root_factor, decay_first) = match form {
             AdamWForm::HuggingFace { correct_bias: true } => (lr * correction2 / correction1, 1.0, false),
             AdamWForm::HuggingFace { correct_bias: false } => (lr, 1.0, false),
-            AdamWForm::Torch => (lr / correction1, correction2, true),
+            AdamWForm::Torch => (lr / correction1, 1.0 / correction2, true),
         };
         Self {
             beta1: T::of(beta1),
             one_minus_beta1: T::of(1.0 - beta1),
             beta2: T::of(beta2),
             one_minus_beta2: T::of(1.0 - beta2),
-            root_correction: T::of(root_correction),
+            root_factor: T::of(root_factor),
             epsilon: T::of(epsilon),
             alpha: T::of(alpha),
             decay: T::of(if decay { lr * weight_decay } else { 0.0 }),
@@ -204,7 +204,7 @@ impl<T: Real> Constants<T> {
             }
             *m = self.beta1 * *m + self.one_minus_beta1 * g;
             *v = self.beta2 * *v + self.one_minus_beta2 * g * g;
-            *w -= self.alpha * *m / (v.sqrt() / self.root_correction + self.epsilon);
+            *w -= self.alpha * *m / (v.sqrt() * self.root_factor + self.epsilon);
             if !self.decay_first {
                 *w -= self.decay * *w;
             }

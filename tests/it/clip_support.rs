@@ -154,3 +154,15 @@ pub(crate) fn times(x: &[Vec<f32>], k: f32) -> Vec<Vec<f32>> {
 pub(crate) fn positive(c: f32) -> f32 {
     c.max(1e-9)
 }
+
+/// A NaN, each infinity, zeros, and the data times each of four numbers, which take elements or squares out of a type.
+pub(crate) fn special(data: [f64; 16], scales: [f64; 4]) -> Vec<[f64; 16]> {
+    let bad = [(1, f64::NAN), (7, f64::INFINITY), (12, f64::NEG_INFINITY)];
+    let with = bad.map(|(at, x)| {
+        let mut data = data;
+        data[at] = x;
+        data
+    });
+    let scaled = scales.map(|k| data.map(|x| x * k));
+    with.into_iter().chain([[0.0; 16]]).chain(scaled).collect()
+}

@@ -118,6 +118,15 @@ impl Units {
         }
     }
 
+    /// Those that the formula writes; the others need no pass.
+    pub(super) fn written<C: Real>(units: usize, p: f64, formula: &Formula<C>) -> Self {
+        let mut all = Self::new(units, p);
+        for (unit, done) in all.done.iter_mut().enumerate() {
+            *done = (!formula.writes(unit)).then_some(Norms { two: 0.0, p: 0.0 });
+        }
+        all
+    }
+
     /// Whether another pass is needed.
     pub(super) fn are_open(&self) -> bool {
         self.done.iter().any(Option::is_none)
@@ -130,11 +139,6 @@ impl Units {
     /// The unit, if it needs this pass.
     pub(super) fn open(&self, unit: usize) -> Option<&Streamed> {
         (!self.is_done(unit)).then_some(&self.open[unit])
-    }
-
-    /// No pass is needed for this unit.
-    pub(super) fn leave_out(&mut self, unit: usize) {
-        self.done[unit] = Some(Norms { two: 0.0, p: 0.0 });
     }
 
     pub(super) fn add(&mut self, unit: usize, sum: Option<BlockSum>) {
@@ -234,10 +238,7 @@ pub(super) fn rewrite<C: Real, S: GradStream>(
     let element = reader.element();
     let moments = reader.moments().filter(|_| formula.reads_moments());
     let width = moments.map_or(0, Element::width);
-    let mut units = Units::new(layout.units, p);
-    (0..layout.units)
-        .filter(|&unit| !formula.writes(unit))
-        .for_each(|unit| units.leave_out(unit));
+    let mut units = Units::written(layout.units, p, formula);
     let mut changed = vec![0; layout.units];
     let (mut bytes, mut beside) = (Vec::new(), Vec::new());
     let mut first = true;

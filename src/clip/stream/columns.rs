@@ -99,10 +99,7 @@ pub(super) fn rewrite<C: Real, S: GradStream>(
 ) -> Result<Vec<Option<Written>>, S::Error> {
     let element = reader.element();
     let moments = reader.moments().filter(|_| formula.reads_moments());
-    let mut units = Units::new(layout.units, p);
-    (0..layout.units)
-        .filter(|&unit| !formula.writes(unit))
-        .for_each(|unit| units.leave_out(unit));
+    let mut units = Units::written(layout.units, p, formula);
     let mut changed = vec![0; layout.units];
     let (mut bytes, mut beside) = (Vec::new(), Vec::new());
     // Elements before this one were written and counted.

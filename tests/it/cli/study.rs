@@ -1,6 +1,6 @@
 //! `cwgnc study`: what it runs, what it records, and that the way there does not change the results.
 
-use super::{Ran, cwgnc, json, json_lines, listing, object, scratch, text};
+use super::{DEMO_DATA, DEMO_MODEL, Ran, cwgnc, json, json_lines, listing, object, scratch, text};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,25 +8,17 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Flags of finetune that make a run of the demo: 5 steps an epoch, 8 in all, in a few hundredths of a second.
-pub(super) const RUN: &[&str] = &[
-    "--model",
-    "fixtures/demo/model",
-    "--",
-    "--train-file",
-    "fixtures/demo/train.tsv",
-    "--validation-file",
-    "fixtures/demo/dev.tsv",
-    "--max-train-samples",
-    "72",
-    "--max-eval-samples",
-    "50",
-    "--max-steps",
-    "8",
-    "--learning-rate",
-    "1e-3",
-    "--logging-steps",
-    "1",
-];
+pub(super) fn run_flags() -> Vec<&'static str> {
+    let training = [
+        "--max-steps",
+        "8",
+        "--learning-rate",
+        "1e-3",
+        "--logging-steps",
+        "1",
+    ];
+    [DEMO_MODEL, &["--"], DEMO_DATA, &training].concat()
+}
 
 /// Two conditions, three seeds.
 pub(super) const STUDY: &[&str] = &[
@@ -46,7 +38,7 @@ pub(super) fn study(output: &Path, more: &[&str]) -> Command {
         .arg(output)
         .args(more)
         .args(STUDY)
-        .args(RUN);
+        .args(run_flags());
     command
 }
 
@@ -251,7 +243,7 @@ fn the_threshold_of_equal_budget() {
             "--seeds",
             "7,",
         ])
-        .args(RUN);
+        .args(run_flags());
     ran(command).succeeded();
     let clip = |condition: &str| {
         let run = dir.join(format!("runs/train/{condition}/seed-7/run.json"));
@@ -342,7 +334,7 @@ fn conditions_of_other_presets() {
     command.args(["study", "--quiet", "--seeds", "1,2", "--output", text(&dir)]);
     command
         .args(["--conditions", "best-checkpoint,mixout,reinit-1"])
-        .args(RUN);
+        .args(run_flags());
     ran(command).succeeded();
     let settings = |condition: &str| {
         let run = dir.join(format!("runs/train/{condition}/seed-2/run.json"));

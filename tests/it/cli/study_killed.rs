@@ -2,7 +2,7 @@
 //!
 //! `CWGNC_KILLS=20 cargo test --test it killed_at_random` kills twenty times instead of five.
 
-use super::study::{RUN, ran, results, study, undisturbed};
+use super::study::{ran, results, run_flags, study, undisturbed};
 use super::{json_lines, scratch};
 use cwgnc::random::key;
 use std::fs::{self, OpenOptions};
@@ -19,7 +19,7 @@ fn command(output: &Path, seeds: usize, more: &[&str]) -> Command {
         .arg(output)
         .args(["--seeds", &seeds.to_string()])
         .args(more)
-        .args(RUN);
+        .args(run_flags());
     command
 }
 

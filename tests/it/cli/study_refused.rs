@@ -1,6 +1,6 @@
 //! Studies that cannot be: the exact message, and nothing written.
 
-use super::study::{RUN, ran, study, undisturbed};
+use super::study::{ran, run_flags, study, undisturbed};
 use super::{cwgnc, json, listing, scratch, text};
 use std::fs::{self, File};
 use std::path::Path;
@@ -225,7 +225,7 @@ fn folders() {
         "--output",
         text(&path),
     ]);
-    other.args(RUN).args(["--adam-beta2", "0.98"]);
+    other.args(run_flags()).args(["--adam-beta2", "0.98"]);
     ran(other).refused(
         &dir,
         2,
@@ -307,7 +307,7 @@ fn merging() {
         text(&other),
     ]);
     ran({
-        command.args(RUN);
+        command.args(run_flags());
         command
     })
     .succeeded();

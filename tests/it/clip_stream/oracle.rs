@@ -1,8 +1,8 @@
 //! A stream against the oracle, in F16, BF16, F32, F64 and mixed files.
 
 use super::{Bytes, POLICIES, STATEFUL};
-use crate::clip_support::policy;
-use cwgnc::clip::{ClipState, Convention, Element, Rule, Statistic};
+use crate::clip_support::{policy, special};
+use cwgnc::clip::{ClipState, Convention, Edge, Element, Rule, Statistic};
 use cwgnc::oracle::{Candidate, Case, Data, Declared, Format, Judgement, Reduction, Tensor, Verdict, judge};
 use proptest::prelude::*;
 
@@ -201,22 +201,8 @@ fn every_memory() {
 /// NaN, infinities, norms beyond the largest number of the type, zeros and subnormal numbers, by every edge rule.
 #[test]
 fn special_values() {
-    let with = |at: usize, x: f64| {
-        let mut data = DATA;
-        data[at] = x;
-        data
-    };
-    let inputs = [
-        with(1, f64::NAN),
-        with(7, f64::INFINITY),
-        with(12, f64::NEG_INFINITY),
-        [0.0; 16],
-        DATA.map(|x| x * 12_000.0),
-        DATA.map(|x| x * 6e37),
-        DATA.map(|x| x * 1e-7),
-        DATA.map(|x| x * 1e-39),
-    ];
-    let edges = ["propagate", "error", "zero", "zero-all", "skip", "skip-all"];
+    let inputs = special(DATA, [12_000.0, 6e37, 1e-7, 1e-39]);
+    let edges = Edge::ALL.map(Edge::name);
     for convention in Convention::ALL {
         for data in &inputs {
             for c in ["1", "0", "-1", "inf", "NaN", "1e-7"] {
