@@ -1,6 +1,6 @@
 //! From runs to numbers: a summary of each condition, and how it differs from the control.
 
-use super::args::{Report, Stopped, Thresholds};
+use super::args::{Report, Stopped};
 use super::records::Run;
 use crate::cli::Error;
 use crate::clip::nearest;
@@ -96,6 +96,17 @@ impl Condition<'_> {
 pub(super) fn analyse<'r>(runs: &'r [Run], args: &Report) -> Result<Vec<Task<'r>>, Error> {
     let control = control(runs, args)?;
     let tasks = names(runs.iter().map(|run| &run.task));
+    if let Some(unknown) = args
+        .thresholds
+        .tasks()
+        .find(|name| !tasks.iter().any(|task| task == name))
+    {
+        let tasks = tasks.join(", ");
+        return Err(Error::Usage(format!(
+            "--thresholds {}: the study has no task {unknown}; it has {tasks}",
+            args.thresholds
+        )));
+    }
     tasks
         .iter()
         .map(|name| task(name, runs, &control, args))
@@ -144,13 +155,7 @@ fn task<'r>(name: &str, runs: &'r [Run], control: &str, args: &Report) -> Result
     let headline = first.metric.clone();
     let metric = args.metric.clone().unwrap_or_else(|| headline.clone());
     let is_headline = metric.trim_start_matches("eval_") == headline || metric == "best";
-    let threshold = match (args.thresholds, name) {
-        (Thresholds::Authors, "rte") => 0.53,
-        (Thresholds::Authors, "cola") => 0.0,
-        (Thresholds::Authors, "mrpc") => 0.75,
-        (Thresholds::Authors, "qnli") => 0.5,
-        _ => first.majority,
-    };
+    let threshold = args.thresholds.of(name).unwrap_or(first.majority);
     if args.stopped == Stopped::Majority && !is_headline {
         return Err(Error::Usage(format!(
             "--stopped majority: the majority has no {metric}"

@@ -88,12 +88,16 @@ fn introduction(args: &Report, tasks: &[Task<'_>]) -> String {
         .map(|c| c.runs.len())
         .sum();
     let conditions = tasks.iter().map(|task| task.conditions.len()).max().unwrap_or(0);
-    let rule = match args.thresholds {
+    let rule = match &args.thresholds {
         Thresholds::Majority => {
-            "the value that the majority class reaches in the task's metric, counted on the dev set"
+            "the value that the majority class reaches in the task's metric, counted on the dev set".to_owned()
         }
         Thresholds::Authors => {
             "the authors' value where they have one (rte 0.53, cola 0, mrpc 0.75, qnli 0.5), else what the majority class reaches"
+                .to_owned()
+        }
+        given @ Thresholds::Given(_) => {
+            format!("the value given for its task ({given}), else what the majority class reaches")
         }
     };
     let stopped = match args.stopped {
@@ -133,8 +137,8 @@ fn command_line(args: &Report) -> String {
     if let Some(control) = &args.control {
         add("--control", quoted(control));
     }
-    if args.thresholds == Thresholds::Authors {
-        add("--thresholds", "authors".to_owned());
+    if args.thresholds != Thresholds::Majority {
+        add("--thresholds", quoted(&args.thresholds.to_string()));
     }
     if args.ddof != 0 {
         add("--ddof", args.ddof.to_string());

@@ -44,7 +44,8 @@ pub struct Panel {
     pub title: String,
     /// Its lines, drawn in order.
     pub lines: Vec<Line>,
-    /// Whether it counts something else than the other panels: upwards it has a scale of its own, and no reference.
+    /// Whether it counts something else than the other panels, a share: upwards it has a scale of its own that begins at 0,
+    /// and no reference.
     pub is_apart: bool,
 }
 
@@ -137,7 +138,8 @@ impl<'f> Frame<'f> {
                 .flat_map(|line| &line.band)
                 .flat_map(|&(low, high)| [low, high])
         };
-        let values = || points().map(|p| p.1).chain(edges()).chain(reference);
+        let zero = panels.iter().any(|panel| panel.is_apart).then_some(0.0);
+        let values = || points().map(|p| p.1).chain(edges()).chain(reference).chain(zero);
         let largest = |values: &mut dyn Iterator<Item = f64>| {
             values.filter(|v| v.is_finite()).fold(f64::MIN_POSITIVE, f64::max)
         };

@@ -131,6 +131,25 @@ fn options_of_the_statistics() {
         conditions(&dir, &["--thresholds", "authors"]).1["failed"],
         json!(1)
     );
+    let failed = |value: &str| conditions(&dir, &["--thresholds", value]).1["failed"].clone();
+    assert_eq!((failed("rte=0.52"), failed("rte=0.53")), (json!(0), json!(1)));
+    let refused = |value: &str, message: &str| {
+        let ran = cwgnc(&["report", text(&dir), "--thresholds", value]);
+        assert!(
+            ran.code == Some(2) && ran.stderr.contains(message),
+            "{}",
+            ran.stderr
+        );
+    };
+    refused(
+        "rt=0.5",
+        "--thresholds rt=0.5: the study has no task rt; it has rte",
+    );
+    refused(
+        "rte=x",
+        "`rte=x` is neither majority nor authors nor TASK=VALUE, as in stsb=0.3",
+    );
+    refused("rte=0.5,rte=0.6", "task rte has two values");
 }
 
 /// One value has no deviation of a sample; equal values have no variance to test.
