@@ -115,7 +115,7 @@ fn curves(task: &Task<'_>) -> Option<Figure> {
         Panel {
             title: condition.name.clone(),
             lines,
-            is_apart: false,
+            is_share: false,
         }
     };
     let shown: Vec<Panel> = task.conditions.iter().enumerate().map(panel).collect();
@@ -191,7 +191,7 @@ fn thresholds(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
         panels: vec![
             Panel {
                 title: format!("{}, mean ± sd", task.metric),
-                is_apart: false,
+                is_share: false,
                 lines: vec![Line {
                     points,
                     band,
@@ -201,7 +201,7 @@ fn thresholds(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
             },
             Panel {
                 title: "share of failed runs".to_owned(),
-                is_apart: true,
+                is_share: true,
                 lines: vec![Line {
                     style: 1,
                     points: group
@@ -272,7 +272,7 @@ fn unfreezing(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
             panels: vec![Panel {
                 title: String::new(),
                 lines,
-                is_apart: false,
+                is_share: false,
             }],
             ..blank()
         }),

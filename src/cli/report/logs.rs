@@ -176,7 +176,7 @@ fn layer_panel(logs: &[&Log], components: &[(usize, &str)], failed: bool) -> Pan
     Panel {
         title: format!("{runs} {kind} run{plural}"),
         lines,
-        is_apart: false,
+        is_share: false,
     }
 }
 
@@ -209,7 +209,7 @@ pub(super) fn clipping(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
         let percent = |share: f64| 100.0 * share;
         shown.push(Panel {
             title: condition.name.clone(),
-            is_apart: false,
+            is_share: false,
             lines: vec![
                 line("% of elements", 0, &|step| percent(step.clipped_elements)),
                 line("% of components", 1, &|step| percent(step.clipped_parameters)),

@@ -99,6 +99,6 @@ fn panel(title: &str, logs: &[&Log], layers: &[String], of: impl Fn(&Update) -> 
     Panel {
         title: title.to_owned(),
         lines: chosen.enumerate().map(line).collect(),
-        is_apart: false,
+        is_share: false,
     }
 }

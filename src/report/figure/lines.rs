@@ -44,9 +44,8 @@ pub struct Panel {
     pub title: String,
     /// Its lines, drawn in order.
     pub lines: Vec<Line>,
-    /// Whether it counts something else than the other panels, a share: upwards it has a scale of its own that begins at 0,
-    /// and no reference.
-    pub is_apart: bool,
+    /// Whether it counts something else than the other panels, a share: upwards it goes from 0 to 1 and has no reference.
+    pub is_share: bool,
 }
 
 /// A figure of one or more panels.
@@ -96,10 +95,10 @@ pub fn panels(figure: &Panels) -> String {
             0.0
         };
         let (main, side) = sheet.split_horizontally(f64::from(WIDTH) - aside);
-        let together = figure.panels.iter().filter(|panel| !panel.is_apart);
+        let together = figure.panels.iter().filter(|panel| !panel.is_share);
         let frame = Frame::of(figure, &together.collect::<Vec<_>>(), figure.reference);
         for (area, panel) in main.split_evenly((rows, columns)).iter().zip(&figure.panels) {
-            if panel.is_apart {
+            if panel.is_share {
                 Frame::of(figure, &[panel], None).panel(area, panel)?;
             } else {
                 frame.panel(area, panel)?;
@@ -138,8 +137,7 @@ impl<'f> Frame<'f> {
                 .flat_map(|line| &line.band)
                 .flat_map(|&(low, high)| [low, high])
         };
-        let zero = panels.iter().any(|panel| panel.is_apart).then_some(0.0);
-        let values = || points().map(|p| p.1).chain(edges()).chain(reference).chain(zero);
+        let values = || points().map(|p| p.1).chain(edges()).chain(reference);
         let largest = |values: &mut dyn Iterator<Item = f64>| {
             values.filter(|v| v.is_finite()).fold(f64::MIN_POSITIVE, f64::max)
         };
@@ -159,7 +157,11 @@ impl<'f> Frame<'f> {
         if !figure.places.is_empty() {
             frame.x = -0.5..figure.places.len() as f64 - 0.5;
         }
-        frame.y = range(values().map(|v| frame.upwards(v)));
+        frame.y = if panels.iter().any(|panel| panel.is_share) {
+            range([0.0, 1.0])
+        } else {
+            range(values().map(|v| frame.upwards(v)))
+        };
         let shown: Vec<String> = frame.y_ticks().into_iter().map(|y| frame.y_tick(y)).collect();
         frame.left = room(shown.iter().map(String::as_str), 150.0).max(60.0) + 62.0;
         frame
@@ -220,7 +222,7 @@ impl<'f> Frame<'f> {
                 } else {
                     ""
                 },
-                y_label: if panel.is_apart { "" } else { &self.figure.y_label },
+                y_label: if panel.is_share { "" } else { &self.figure.y_label },
                 x_ticks: match self.figure.x_scale {
                     _ if !places.is_empty() => (0..places.len()).map(|i| i as f64).collect(),
                     Scale::Linear => ticks(&self.x, most),
