@@ -1,8 +1,9 @@
-//! Training: [`step`], one optimiser step; [`order`], which examples it takes; [`run`], all steps of a run with their
+//! Training: [`step`], one optimiser step of any [`network`]; [`order`], which examples it takes; [`run`], all steps of a run with their
 //! seeds; [`mod@predict`], the model's outputs for many sequences; [`update`], how far the parameters have moved. What
 //! others do for stability is [`stabilise`], with [`mixout`] and [`unfreeze`].
 
 pub mod mixout;
+pub mod network;
 pub mod order;
 pub mod predict;
 pub mod run;
@@ -11,6 +12,7 @@ pub mod step;
 pub mod unfreeze;
 pub mod update;
 
+pub use network::Network;
 pub use order::Order;
 pub use predict::predict;
 pub use run::{Plan, Run, Seeds, StepRecord};
