@@ -8,9 +8,9 @@ use crate::model::Family;
 const BARE: [&str; 3] = ["embeddings.", "encoder.", "pooler."];
 
 /// Heads of other tasks: next sentences and question answering.
-const OTHER_HEADS: [&str; 2] = ["cls.seq_relationship.", "qa_outputs."];
+const OTHER_HEADS: [&str; 2] = ["cls.", "qa_outputs."];
 
-/// The head of masked language modelling, of BERT and of RoBERTa.
+/// The head of masked language modelling, of BERT and of RoBERTa: looked for before [`OTHER_HEADS`].
 const PREDICTIONS: [&str; 2] = ["cls.predictions.", "lm_head."];
 
 /// What a tied output layer shares, where a file writes it out: the name there, and whose values it must have.

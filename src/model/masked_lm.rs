@@ -26,6 +26,7 @@ use crate::model::encoder::{Encoder, EncoderCache};
 use crate::model::layer::{Tokens, gather, scatter_add};
 use crate::model::noise::Noise;
 use crate::nn::activation::{self, ActivationCache};
+use crate::nn::cross_entropy;
 use crate::nn::layer_norm::{LayerNorm, LayerNormCache};
 use crate::nn::linear::Linear;
 use crate::param::{ParamTree, Path, Visitor, VisitorMut};
@@ -167,6 +168,29 @@ impl<T: Real> MaskedLanguageModel<T> {
     }
 }
 
+/// The loss `L` and the gradient `dz` of the logits, the mean taken over `positions`.
+///
+/// # Panics
+/// If there is not one word below `v` for each row.
+#[track_caller]
+pub fn loss<T: Real>(
+    z: ArrayView2<'_, T>,
+    words: &[usize],
+    positions: usize,
+    pool: &Pool<T>,
+) -> (f64, Buffer<T>) {
+    cross_entropy::cross_entropy(z, words, positions, pool)
+}
+
+/// `−log p(word)` of each row.
+///
+/// # Panics
+/// If there is not one word below `v` for each row.
+#[track_caller]
+pub fn row_losses<T: Real>(z: ArrayView2<'_, T>, words: &[usize]) -> Vec<f64> {
+    cross_entropy::row_losses(z, words)
+}
+
 impl<T> ParamTree<T> for PredictionHead<T> {
     fn visit<'a>(&'a self, path: &mut Path, f: Visitor<'_, 'a, T>) {
         path.within("bias", |path| f(path.as_str(), self.bias.view().into_dyn()));
@@ -201,7 +225,7 @@ mod tests {
     use crate::model::config::{Activation, Family, Problem};
     use ndarray::{arr1, arr2};
 
-    /// No layers, and LayerNorms whose γ is 0, so that each gives its β: X = [1, 2] for every token, and y = [3, 4].
+    /// No layers, and every `LayerNorm` has γ = 0, so that each gives its β: X = [1, 2] for every token, and y = [3, 4].
     /// E = [[1, 0], [0, 1], [1, 1]], b = [10, 20, 30]: z = [3, 4, 7] + b. With dz = [1, −1, 2] and one masked position:
     /// dE = dzᵀ y, db = dz, dy = dz E = [3, 1]. The transform is the identity: its LayerNorm saw [1, 2], whose variance is
     /// 1/4, and with ε = 3/4 x̂ = [−1/2, 1/2], so dγ = dy ⊙ x̂ and dβ = dy. γ = 0 stops the gradient there.

@@ -40,10 +40,32 @@ pub fn cross_entropy<T: Real>(
     (losses.iter().fold(0.0, |loss, of_row| loss + of_row), dz)
 }
 
+/// `−log p[label]` of each row.
+///
+/// # Panics
+/// If there is not one label for each row, or a label is not below `c`.
+#[track_caller]
+pub fn row_losses<T: Real>(z: ArrayView2<'_, T>, labels: &[usize]) -> Vec<f64> {
+    assert_eq!(z.nrows(), labels.len(), "cross-entropy: one label for each row");
+    let tasks: Vec<_> = z.rows().into_iter().zip(labels).collect();
+    let tasks = tasks.into_par_iter().with_min_len(ROWS_PER_TASK);
+    tasks
+        .map(|(z, &label)| {
+            let (max, exp) = shifted(z);
+            exp.iter().sum::<f64>().ln() - (z[label].widen() - max)
+        })
+        .collect()
+}
+
+/// The row's maximum, and `exp(z − max)`, so that nothing overflows.
+fn shifted<T: Real>(z: ArrayView1<'_, T>) -> (f64, Vec<f64>) {
+    let max = z.iter().fold(f64::NEG_INFINITY, |max, z| max.max(z.widen()));
+    (max, z.iter().map(|z| (z.widen() - max).exp()).collect())
+}
+
 /// The row's share of `L`, accurate where the probability itself would round to 0 or 1; its `dz` goes where it belongs.
 fn row<T: Real>(z: ArrayView1<'_, T>, label: usize, rows: f64, dz: ArrayViewMut1<'_, T>) -> f64 {
-    let max = z.iter().fold(f64::NEG_INFINITY, |max, z| max.max(z.widen()));
-    let exp: Vec<f64> = z.iter().map(|z| (z.widen() - max).exp()).collect();
+    let (max, exp) = shifted(z);
     let total: f64 = exp.iter().sum();
     for (c, (dz, e)) in dz.into_iter().zip(exp).enumerate() {
         *dz = T::of((e / total - f64::from(u8::from(c == label))) / rows);
@@ -71,6 +93,7 @@ mod tests {
         let z = arr2(&[[0.0, 3.0_f64.ln()]]);
         let (loss, dz) = cross_entropy(z.view(), &[0], 2, &Pool::new());
         assert!((loss - 4.0_f64.ln() / 2.0).abs() < 1e-15);
+        assert!((row_losses(z.view(), &[0])[0] - 4.0_f64.ln()).abs() < 1e-15);
         assert!((&*dz - &arr2(&[[-0.375, 0.375]])).iter().all(|x| x.abs() < 1e-15));
     }
 

@@ -1,8 +1,8 @@
 //! What training asks of a model: a loss over part of a batch, and its gradient.
 
 use crate::model::classifier::{self, SequenceClassifier, Targets};
-use crate::model::{Batch, MaskedLanguageModel, MaskedWords, ModelConfig, Noise, Part, Tokens};
-use crate::nn::cross_entropy::cross_entropy;
+use crate::model::masked_lm::{self, MaskedLanguageModel, MaskedWords};
+use crate::model::{Batch, ModelConfig, Noise, Part, Tokens};
 use crate::param::ParamTree;
 use crate::pool::Pool;
 use crate::real::Real;
@@ -93,7 +93,7 @@ impl<T: Real> Network<T> for MaskedLanguageModel<T> {
     ) -> f64 {
         let Micro { batch, targets } = part;
         let (z, cache) = self.forward(config, batch, &targets.rows, noise, pool);
-        let (loss, dz) = cross_entropy(z.view(), &targets.words, terms, pool);
+        let (loss, dz) = masked_lm::loss(z.view(), &targets.words, terms, pool);
         drop(z);
         self.backward(config, batch, &targets.rows, dz.view(), &cache, grad, pool);
         loss

@@ -60,3 +60,5 @@ mod threads;
 mod tidy;
 #[cfg(feature = "checkpoint")]
 mod unfreeze_torch;
+#[cfg(feature = "data")]
+mod wordpiece;
