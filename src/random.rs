@@ -35,6 +35,11 @@ pub fn stream(seed: u64, purpose: &str, index: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(key(&[seed, purpose, index]))
 }
 
+/// A number in `[0, 1)` from 64 random bits: the first 53 of them, as a fraction.
+pub fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 * (0.5_f64).powi(53)
+}
+
 /// A uniform integer in `0..n`, without bias (rejection above the largest multiple of `n`).
 ///
 /// # Panics

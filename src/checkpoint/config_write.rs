@@ -1,4 +1,4 @@
-//! [`ModelConfig`] to `config.json`, such that `AutoModelForSequenceClassification` reads it back.
+//! [`ModelConfig`] to `config.json`, such that transformers reads it back as the model that was saved.
 
 use super::config::{ACTIVATIONS, PROBLEMS, model_config};
 use super::config_fields::Fields;
@@ -12,7 +12,16 @@ use std::path::Path;
 /// task may be another one.
 const STALE: [&str; 3] = ["num_labels", "_num_labels", "finetuning_task"];
 
-/// Writes `config.json` of a model folder whose tensors are of type `T`.
+/// Which of transformers' models a folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Architecture {
+    /// `BertForSequenceClassification`, `RobertaForSequenceClassification`.
+    SequenceClassification,
+    /// `BertForMaskedLM`: no labels of its own.
+    MaskedLm,
+}
+
+/// Writes `config.json` of a classifier's folder whose tensors are of type `T`.
 ///
 /// Keys of `base` (the [`FolderConfig::raw`](super::FolderConfig) of the model that training began from, or an empty
 /// map) that this crate does not know are kept, in their order.
@@ -25,8 +34,22 @@ pub fn write_config<T: Real>(
     config: &ModelConfig,
     base: &Map<String, Value>,
 ) -> Result<(), CheckpointError> {
+    write(dir, config, base, Architecture::SequenceClassification, T::NAME)
+}
+
+/// [`write_config`] for a model of either kind whose tensors are of the type `dtype`.
+pub(super) fn write(
+    dir: &Path,
+    config: &ModelConfig,
+    base: &Map<String, Value>,
+    architecture: Architecture,
+    dtype: &str,
+) -> Result<(), CheckpointError> {
     let path = dir.join("config.json");
-    let raw = object::<T>(config, base);
+    let raw = match architecture {
+        Architecture::SequenceClassification => classifier(config, base, dtype),
+        Architecture::MaskedLm => masked_lm(config, base, dtype),
+    };
     if model_config(Fields {
         path: &path,
         raw: &raw,
@@ -41,8 +64,8 @@ pub fn write_config<T: Real>(
     })
 }
 
-/// The object to write: `base` with the model's own keys on top.
-fn object<T: Real>(config: &ModelConfig, base: &Map<String, Value>) -> Map<String, Value> {
+/// The object of a classifier: `base` with the model's own keys on top.
+fn classifier(config: &ModelConfig, base: &Map<String, Value>, dtype: &str) -> Map<String, Value> {
     let mut raw = base.clone();
     // `remove` would move the last key into the gap.
     raw.retain(|key, _| !STALE.contains(&key.as_str()));
@@ -62,15 +85,37 @@ fn object<T: Real>(config: &ModelConfig, base: &Map<String, Value>) -> Map<Strin
         .enumerate()
         .map(|(i, label)| (label.clone(), json!(i)))
         .collect();
+    raw.insert("architectures".to_owned(), json!([architecture]));
+    encoder(&mut raw, config);
+    raw.insert("id2label".to_owned(), Value::Object(id2label));
+    raw.insert("label2id".to_owned(), Value::Object(label2id));
+    let named = PROBLEMS.iter().find(|(_, p)| *p == config.problem);
+    raw.insert("problem_type".to_owned(), json!(named.map(|(name, _)| name)));
+    number_type(&mut raw, dtype);
+    raw
+}
+
+/// The object of a masked language model; what `base` says of labels stays, for it is nobody's here.
+fn masked_lm(config: &ModelConfig, base: &Map<String, Value>, dtype: &str) -> Map<String, Value> {
+    let mut raw = base.clone();
+    raw.insert("architectures".to_owned(), json!(["BertForMaskedLM"]));
+    encoder(&mut raw, config);
+    raw.insert("tie_word_embeddings".to_owned(), json!(true));
+    number_type(&mut raw, dtype);
+    raw
+}
+
+/// The keys that shape the encoder.
+fn encoder(raw: &mut Map<String, Value>, config: &ModelConfig) {
+    let activation = activation_name(config, raw).map(str::to_owned);
     let own = [
-        ("architectures", json!([architecture])),
         ("model_type", json!(config.family.model_type())),
         ("vocab_size", json!(config.vocab_size)),
         ("hidden_size", json!(config.hidden_size)),
         ("num_hidden_layers", json!(config.num_hidden_layers)),
         ("num_attention_heads", json!(config.num_attention_heads)),
         ("intermediate_size", json!(config.intermediate_size)),
-        ("hidden_act", json!(activation_name(config, base))),
+        ("hidden_act", json!(activation)),
         ("hidden_dropout_prob", json!(config.hidden_dropout_prob)),
         (
             "attention_probs_dropout_prob",
@@ -82,27 +127,19 @@ fn object<T: Real>(config: &ModelConfig, base: &Map<String, Value>) -> Map<Strin
         ("layer_norm_eps", json!(config.layer_norm_eps)),
         ("initializer_range", json!(config.initializer_range)),
         ("pad_token_id", json!(config.pad_token_id)),
-        ("id2label", Value::Object(id2label)),
-        ("label2id", Value::Object(label2id)),
-        (
-            "problem_type",
-            json!(
-                PROBLEMS
-                    .iter()
-                    .find(|(_, p)| *p == config.problem)
-                    .map(|(name, _)| name)
-            ),
-        ),
-        ("dtype", json!(T::NAME)),
     ];
     for (key, value) in own {
         raw.insert(key.to_owned(), value);
     }
+}
+
+/// The type of the tensors.
+fn number_type(raw: &mut Map<String, Value>, dtype: &str) {
+    raw.insert("dtype".to_owned(), json!(dtype));
     // The older name of `dtype`: left stale, it would decide the type in older readers.
-    if let Some(dtype) = raw.get_mut("torch_dtype") {
-        *dtype = json!(T::NAME);
+    if let Some(older) = raw.get_mut("torch_dtype") {
+        *older = json!(dtype);
     }
-    raw
 }
 
 /// The base's spelling where it means the same function, else this crate's.

@@ -48,9 +48,12 @@ pub(super) fn each(dtype: Dtype, bytes: &[u8], mut f: impl FnMut(f64)) {
     }
 }
 
-/// Writes the elements in row-major order, in `T`'s own width.
-pub(super) fn write<T: Real>(view: &ArrayViewD<'_, T>, out: &mut dyn Write) -> io::Result<()> {
-    if dtype_of::<T>().0 == Dtype::F32 {
+/// Writes the elements in row-major order, in `T`'s own width or as `F16`, rounded to nearest.
+pub(super) fn write<T: Real>(view: &ArrayViewD<'_, T>, dtype: Dtype, out: &mut dyn Write) -> io::Result<()> {
+    if dtype == Dtype::F16 {
+        view.iter()
+            .try_for_each(|x| out.write_all(&f16::from_f64(x.widen()).to_le_bytes()))
+    } else if dtype_of::<T>().0 == Dtype::F32 {
         view.iter()
             .try_for_each(|x| out.write_all(&(x.widen() as f32).to_le_bytes()))
     } else {

@@ -129,6 +129,11 @@ pub enum ProblemKind {
         /// The safetensors name of the type found.
         found: String,
     },
+    /// The output layer is written out with other values than the tensor that it shares in this model.
+    Untied {
+        /// That tensor.
+        to: &'static str,
+    },
     /// Two tensors of the file claim this name once old spellings are translated.
     Twice {
         /// The claimants, as the file spells them, sorted.
@@ -232,6 +237,10 @@ impl fmt::Display for TensorProblem {
                 )
             }
             ProblemKind::Dtype { expected, found } => write!(f, "expected {expected}, found {found}"),
+            ProblemKind::Untied { to } => write!(
+                f,
+                "not the values of {to}; only a head tied to the word embeddings is supported"
+            ),
             ProblemKind::Twice { sources } => write!(f, "in the file twice, as {}", sources.join(" and ")),
             ProblemKind::NonFinite { index, value, target } => {
                 write!(f, "the value at {index:?} is {value:?}")?;

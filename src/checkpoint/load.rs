@@ -16,7 +16,7 @@ use std::path::Path;
 pub enum Purpose {
     /// To evaluate, predict or go on training: every tensor comes from the file, and nothing unknown is left over.
     Inference,
-    /// To train on a task: the file may lack the pooler or the head, its head may have another number of labels, and
+    /// To train on a task: the file may lack the pooler or a head, its head may have another number of labels, and
     /// tensors outside the encoder that the model does not use are ignored.
     FineTuning,
 }
@@ -182,7 +182,7 @@ impl<'a> Matching<'a> {
     /// A wanted tensor that the file lacks: a whole pooler or head may be new, half of one is damage.
     fn lacks(&self, plan: &mut Plan<'_>, wanted: &[(String, Vec<usize>)], name: &str, shape: &[usize]) {
         let part = self.part(name);
-        let may_be_new = matches!(part, Part::Pooler | Part::Head);
+        let may_be_new = matches!(part, Part::Pooler | Part::Head | Part::Predictions);
         let is_whole = !wanted
             .iter()
             .any(|(w, _)| self.part(w) == part && self.found.contains_key(w));
@@ -226,16 +226,21 @@ impl<'a> Matching<'a> {
     /// Tensors of the file that the model does not want.
     fn judge_rest(&self, plan: &mut Plan<'_>, wanted: &[(String, Vec<usize>)]) {
         let names: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-        let has_pooler = names.iter().any(|name| self.part(name) == Part::Pooler);
+        let wants = |part| names.iter().any(|name| self.part(name) == part);
+        let (has_pooler, has_predictions) = (wants(Part::Pooler), wants(Part::Predictions));
         for (name, several) in &self.found {
             let is_harmless = match self.part(name) {
                 Part::Encoder => false,
                 Part::Pooler => !has_pooler,
+                Part::Predictions => !has_predictions,
                 Part::Unused => true,
                 Part::Head | Part::Other => self.purpose == Purpose::FineTuning,
             };
             for found in several.iter().filter(|_| !names.contains(name.as_str())) {
-                if is_harmless {
+                let tied_to = names::tied_to(name).filter(|_| has_predictions);
+                if let Some(to) = tied_to.filter(|to| !self.is_same(found, to)) {
+                    plan.refuse(found.name, ProblemKind::Untied { to });
+                } else if is_harmless || tied_to.is_some() {
                     plan.ignored.insert(found.name.to_owned());
                 } else {
                     let shape = found.tensor.entry.shape.clone();
@@ -243,6 +248,15 @@ impl<'a> Matching<'a> {
                 }
             }
         }
+    }
+
+    /// Whether the file's tensor `name` has the shape, the type and the bytes of `found`.
+    fn is_same(&self, found: &Found<'_>, name: &str) -> bool {
+        let other = self.found.get(name).and_then(|several| several.first());
+        other.is_some_and(|other| {
+            let (a, b) = (found.tensor, other.tensor);
+            a.entry.shape == b.entry.shape && a.entry.dtype == b.entry.dtype && a.data() == b.data()
+        })
     }
 
     fn differs_in_labels(&self, name: &str, expected: &[usize], found: &[usize]) -> bool {

@@ -48,7 +48,7 @@ pub use file::{fnv1a64, read, write_atomic};
 pub(crate) use json::duplicate_key;
 pub use load::{Purpose, load_into};
 pub use report::{LoadReport, LoadedFile, TakenTensor};
-pub use save::{save_model, save_tensors};
+pub use save::{Width, save_masked_lm, save_model, save_tensors};
 pub(crate) use tensor_file::TensorFile;
 pub use tensor_file::load_tensors;
 #[cfg(feature = "cli")]

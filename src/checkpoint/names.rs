@@ -7,8 +7,20 @@ use crate::model::Family;
 /// Parts of the encoder, as files saved from a bare encoder begin with them.
 const BARE: [&str; 3] = ["embeddings.", "encoder.", "pooler."];
 
-/// Heads of other tasks: pre-training and question answering.
-const OTHER_HEADS: [&str; 3] = ["cls.", "lm_head.", "qa_outputs."];
+/// Heads of other tasks: next sentences and question answering.
+const OTHER_HEADS: [&str; 2] = ["cls.", "qa_outputs."];
+
+/// The head of masked language modelling, of BERT and of RoBERTa: looked for before [`OTHER_HEADS`].
+const PREDICTIONS: [&str; 2] = ["cls.predictions.", "lm_head."];
+
+/// What a tied output layer shares, where a file writes it out: the name there, and whose values it must have.
+const TIED: [(&str, &str); 2] = [
+    (
+        "cls.predictions.decoder.weight",
+        "bert.embeddings.word_embeddings.weight",
+    ),
+    ("cls.predictions.decoder.bias", "cls.predictions.bias"),
+];
 
 /// Index buffers that some versions saved along with the weights.
 const BUFFERS: [&str; 2] = ["embeddings.position_ids", "embeddings.token_type_ids"];
@@ -22,7 +34,9 @@ pub(super) enum Part {
     Pooler,
     /// What fine-tuning trains for its task.
     Head,
-    /// Known, and not used by a classifier.
+    /// The head of masked language modelling.
+    Predictions,
+    /// Known, and of no model here.
     Unused,
     /// Nothing that is known here.
     Other,
@@ -54,10 +68,16 @@ pub(super) fn part(family: Family, name: &str) -> Part {
         Some(inner) if BUFFERS.contains(&inner) => Part::Unused,
         Some(inner) if inner.starts_with("pooler.") => Part::Pooler,
         Some(_) => Part::Encoder,
+        None if PREDICTIONS.iter().any(|head| name.starts_with(head)) => Part::Predictions,
         None if OTHER_HEADS.iter().any(|head| name.starts_with(head)) => Part::Unused,
         None if name.starts_with("classifier.") => Part::Head,
         None => Part::Other,
     }
+}
+
+/// The tensor that this one is only another name of.
+pub(super) fn tied_to(name: &str) -> Option<&'static str> {
+    TIED.iter().find(|(tied, _)| *tied == name).map(|(_, to)| *to)
 }
 
 /// Whether this is the layer whose first extent is the number of labels.

@@ -1,10 +1,12 @@
 //! Tensors to safetensors files with stable bytes: sorted by name, one metadata key, streamed from where they are.
 
-use super::{CheckpointError, config_write, element, file};
+use super::config_write::{self, Architecture};
+use super::{CheckpointError, element, file};
 use crate::model::ModelConfig;
 use crate::param::ParamTree;
 use crate::real::Real;
 use ndarray::ArrayViewD;
+use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -25,12 +27,59 @@ pub fn save_model<T: Real>(
     base: &Map<String, Value>,
     model: &impl ParamTree<T>,
 ) -> Result<(), CheckpointError> {
+    create(dir)?;
+    config_write::write_config::<T>(dir, config, base)?;
+    save_tensors(&dir.join("model.safetensors"), &model.params())
+}
+
+/// How wide the numbers of a saved model are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// As wide as those in memory.
+    Own,
+    /// `F16`, rounded to nearest: half the bytes of `f32`, three decimal digits.
+    Half,
+}
+
+/// [`save_model`] for a [`MaskedLanguageModel`](crate::model::MaskedLanguageModel): the folder is that of
+/// transformers' `BertForMaskedLM`.
+///
+/// # Errors
+/// Those of [`save_model`]; and [`CheckpointError::Write`] if a finite value is beyond the range of [`Width::Half`].
+pub fn save_masked_lm<T: Real>(
+    dir: &Path,
+    config: &ModelConfig,
+    base: &Map<String, Value>,
+    model: &impl ParamTree<T>,
+    width: Width,
+) -> Result<(), CheckpointError> {
+    create(dir)?;
+    let (dtype, name) = match width {
+        Width::Own => (element::dtype_of::<T>().0, T::NAME),
+        Width::Half => (Dtype::F16, "float16"),
+    };
+    let path = dir.join("model.safetensors");
+    let params = model.params();
+    let too_large = |x: &T| x.is_finite() && x.widen().abs() >= F16_LIMIT;
+    if let Some((parameter, _)) = params.iter().find(|(_, p)| p.iter().any(too_large))
+        && width == Width::Half
+    {
+        let problem = format!("`{parameter}` has a value that 16 bits cannot hold; save it in 32");
+        let source = io::Error::new(io::ErrorKind::InvalidInput, problem);
+        return Err(CheckpointError::Write { path, source });
+    }
+    config_write::write(dir, config, base, Architecture::MaskedLm, name)?;
+    save_as(&path, &params, dtype)
+}
+
+/// From here on `F16` rounds to infinity.
+const F16_LIMIT: f64 = 65_520.0;
+
+fn create(dir: &Path) -> Result<(), CheckpointError> {
     std::fs::create_dir_all(dir).map_err(|source| CheckpointError::Write {
         path: dir.to_owned(),
         source,
-    })?;
-    config_write::write_config::<T>(dir, config, base)?;
-    save_tensors(&dir.join("model.safetensors"), &model.params())
+    })
 }
 
 /// Writes named tensors to one safetensors file, in `T`'s width, whatever their values.
@@ -44,21 +93,32 @@ pub fn save_tensors<T: Real>(
     path: &Path,
     tensors: &[(String, ArrayViewD<'_, T>)],
 ) -> Result<(), CheckpointError> {
+    save_as(path, tensors, element::dtype_of::<T>().0)
+}
+
+/// [`save_tensors`] in a width of `T` or less.
+fn save_as<T: Real>(
+    path: &Path,
+    tensors: &[(String, ArrayViewD<'_, T>)],
+    dtype: Dtype,
+) -> Result<(), CheckpointError> {
     let mut sorted: Vec<&(String, ArrayViewD<'_, T>)> = tensors.iter().collect();
     sorted.sort_by(|a, b| a.0.cmp(&b.0));
-    let header = header(&sorted).map_err(|problem| CheckpointError::Write {
+    let header = header(&sorted, dtype).map_err(|problem| CheckpointError::Write {
         path: path.to_owned(),
         source: io::Error::new(io::ErrorKind::InvalidInput, problem),
     })?;
     file::write_atomic(path, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(header.as_bytes())?;
-        sorted.iter().try_for_each(|(_, view)| element::write(view, out))
+        sorted
+            .iter()
+            .try_for_each(|(_, view)| element::write(view, dtype, out))
     })
 }
 
 /// The header: names, type, shapes and places, padded with blanks so that the data begin at a multiple of 8 bytes.
-fn header<T: Real>(sorted: &[&(String, ArrayViewD<'_, T>)]) -> Result<String, String> {
+fn header<T: Real>(sorted: &[&(String, ArrayViewD<'_, T>)], dtype: Dtype) -> Result<String, String> {
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(format!("two tensors have the name `{}`", pair[0].0));
     }
@@ -70,8 +130,7 @@ fn header<T: Real>(sorted: &[&(String, ArrayViewD<'_, T>)]) -> Result<String, St
         .iter()
         .map(|(name, view)| {
             let start = at;
-            at += view.len() * size_of::<T>();
-            let dtype = element::dtype_of::<T>().0;
+            at += view.len() * dtype.bitsize() / 8;
             (
                 name.clone(),
                 TensorInfo {

@@ -6,6 +6,7 @@ use super::choice::{Dtype, EvalStrategy, Format, Optimizer, ProblemType, SaveStr
 use super::clip::args::Clip;
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
+use super::pretrain::args::Pretrain;
 use super::report::args as report;
 use super::stabilise::StabiliserArgs;
 use super::study::args as study;
@@ -27,6 +28,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Finetune(Box<Finetune>),
+    Pretrain(Box<Pretrain>),
     Eval(Eval),
     Predict(Predict),
     Inspect(Inspect),

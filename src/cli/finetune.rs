@@ -61,6 +61,15 @@ pub(super) fn within_study(args: &Finetune) -> Result<(Facts, Result<(), Error>)
     }
 }
 
+/// How a run may use its output folder.
+fn claim(args: &Finetune) -> output::Claim<'_> {
+    output::Claim {
+        overwrite: args.overwrite,
+        resume: args.resume,
+        model: Some(&args.model.dir),
+    }
+}
+
 /// What a fine-tuning ended with.
 struct Trained {
     scores: Vec<Scores>,
@@ -109,7 +118,7 @@ impl<'a, T: Real> Job<'a, T> {
         let plan = plan(args, train.len(), config.num_hidden_layers);
         let initial = plan.stabilisers.need_initial().then(|| model.clone());
         let output = output::folder(args);
-        output::prepare(&output, args)?;
+        output::prepare(&output, claim(args))?;
         let record = record(
             args,
             &config,
@@ -121,7 +130,7 @@ impl<'a, T: Real> Job<'a, T> {
         )?;
         let mut totals = TrainingTotals::default();
         let mut updates = args.log_updates.then(|| UpdateMeter::new(model.clone()));
-        let start = start(args, &output, &record)?;
+        let start = start(args.resume, &output, &record)?;
         let mut best = None;
         let mut trainer = match &start {
             Start::From(path) => {

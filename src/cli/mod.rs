@@ -1,8 +1,8 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`) or a folder (`clip`, `oracle` for the commands of the
-//! judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`, `choice` and
+//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`) or a folder (`pretrain`, `clip`, `oracle` for the commands
+//! of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`, `choice` and
 //! `number` (the flags; `stabilise` has those for what others do for stability), `corpus` and `inputs` (from flags to tokenised
 //! sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of several evaluations),
 //! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
@@ -23,6 +23,7 @@ mod oracle;
 mod output;
 mod plan;
 mod predict;
+mod pretrain;
 mod progress;
 mod record;
 mod report;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Finetune(args) => finetune::command(&args).map(|()| 0),
+        args::Command::Pretrain(args) => pretrain::command(&args).map(|()| 0),
         args::Command::Eval(args) => evaluate::command(&args).map(|()| 0),
         args::Command::Predict(args) => predict::command(&args).map(|()| 0),
         args::Command::Inspect(args) => inspect::command(&args).map(|()| 0),
@@ -152,6 +154,7 @@ impl From<DataError> for Error {
         match error {
             // Not a file but the value of a flag is wrong.
             DataError::UnknownTask { .. }
+            | DataError::Vocabulary(_)
             | DataError::Length(LengthFault::BeyondPositions { .. } | LengthFault::BelowSpecial { .. }) => {
                 Self::Usage(error.to_string())
             }

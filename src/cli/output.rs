@@ -15,17 +15,20 @@ pub(super) const LOG: &str = "log.jsonl";
 
 /// The last evaluation, or the best.
 pub(super) const EVAL: &str = "eval_results.json";
+/// The held-out loss and accuracy of a pretraining over its steps.
+pub(super) const CURVE: &str = "curve.svg";
 /// All results of a run; written last, so a run that has it is finished.
 pub(super) const ALL: &str = "all_results.json";
 
 /// What a run writes beside its checkpoints. The model's files are among them, lest a tokenizer of the run before stay
 /// beside the new model.
-const WRITTEN: [&str; 13] = [
+const WRITTEN: [&str; 14] = [
     RUN,
     LOG,
     ALL,
     EVAL,
     "train_results.json",
+    CURVE,
     "model.safetensors",
     "config.json",
     "tokenizer.json",
@@ -61,8 +64,17 @@ pub(super) fn folder(args: &Finetune) -> PathBuf {
     })
 }
 
+/// How a run may use a folder that is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim<'a> {
+    pub(super) overwrite: bool,
+    pub(super) resume: bool,
+    /// The folder that the run reads its model from, which it may not replace.
+    pub(super) model: Option<&'a Path>,
+}
+
 /// Makes the folder, or checks that what is in it may be replaced or resumed.
-pub(super) fn prepare(dir: &Path, args: &Finetune) -> Result<(), Error> {
+pub(super) fn prepare(dir: &Path, claim: Claim<'_>) -> Result<(), Error> {
     fs::create_dir_all(dir).map_err(|source| Error::Folder {
         path: dir.to_owned(),
         source,
@@ -73,14 +85,14 @@ pub(super) fn prepare(dir: &Path, args: &Finetune) -> Result<(), Error> {
     // Only what a run writes is removed: the folder may be the wrong one.
     let mut unwanted = left_over;
     if entries.is_empty() {
-    } else if is_same(dir, &args.model.dir) {
+    } else if claim.model.is_some_and(|model| is_same(dir, model)) {
         return refuse("is the model folder; the run would replace the model that it starts from");
-    } else if args.overwrite {
+    } else if claim.overwrite {
         let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let is_written = |path: &PathBuf| name(path).is_some_and(|name| WRITTEN.contains(&name.as_str()));
         unwanted.extend(resume::checkpoints(dir)?.into_iter().map(|(_, path)| path));
         unwanted.extend(entries.into_iter().filter(is_written));
-    } else if !args.resume {
+    } else if !claim.resume {
         return refuse("is not empty; --overwrite replaces the run in it, --resume goes on with it");
     } else if !dir.join(RUN).exists() {
         return refuse("is not empty and has no run.json, so there is no run to resume in it");

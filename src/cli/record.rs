@@ -73,9 +73,9 @@ pub(super) enum Start {
 }
 
 /// Where to begin: a run is resumed only with the settings and files that it began with.
-pub(super) fn start(args: &Finetune, output: &Path, record: &Map<String, Value>) -> Result<Start, Error> {
+pub(super) fn start(resume: bool, output: &Path, record: &Map<String, Value>) -> Result<Start, Error> {
     let before = output.join(output::RUN);
-    if !args.resume || !before.exists() {
+    if !resume || !before.exists() {
         return Ok(Start::Fresh);
     }
     let text = checkpoint::read(&before)?;

@@ -11,7 +11,7 @@ use crate::optim::AdamWSettings;
 use crate::optim::adamw::Moments;
 use crate::param::ParamTree;
 use crate::real::Real;
-use crate::train::Trainer;
+use crate::train::{Network, Trainer};
 use ndarray::{ArrayViewD, IxDyn};
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -57,8 +57,6 @@ pub(super) struct Beside<'a, T> {
 }
 
 /// Writes the checkpoint of the state after `steps_done` steps and removes all but the last `keep`.
-///
-/// The folder appears under its name when all its files are on the disk.
 pub(super) fn save<T: Real>(
     dir: &Path,
     trainer: &Trainer<T>,
@@ -68,7 +66,25 @@ pub(super) fn save<T: Real>(
     encoder: &TextEncoder,
     keep: usize,
 ) -> Result<PathBuf, Error> {
-    let step = totals.all_steps;
+    save_as(dir, totals.all_steps, keep, |partial| {
+        save_model(partial, &trainer.config, raw_config, encoder, &trainer.model)?;
+        if let Some(model) = beside.previous {
+            save_previous(&partial.join(PREVIOUS), model)?;
+        }
+        let best = Best::save(beside.best, partial)?;
+        save_training(partial, trainer, totals, best)
+    })
+}
+
+/// Writes the checkpoint after `step` by `write`, and removes all but the last `keep`.
+///
+/// The folder appears under its name when all its files are on the disk.
+pub(super) fn save_as(
+    dir: &Path,
+    step: usize,
+    keep: usize,
+    write: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<PathBuf, Error> {
     let (partial, path) = (
         dir.join(format!(".{PREFIX}{step}.partial")),
         dir.join(format!("{PREFIX}{step}")),
@@ -77,33 +93,7 @@ pub(super) fn save<T: Real>(
         let path = path.to_owned();
         |source| Error::Folder { path, source }
     };
-    let params = trainer.model.params();
-    let names = params.iter().map(|(name, _)| name.clone());
-    let counts = trainer
-        .optimiser
-        .moments
-        .iter()
-        .map(|moments| moments.steps.into());
-    let optimizer_steps: Map<String, Value> = names.zip(counts).collect();
-    let write_state = |best: Value| {
-        let state = json!({
-            "step": step,
-            "optimizer_steps": optimizer_steps,
-            "loss_sum": totals.loss_sum,
-            "clip_state": trainer.clip_state.to_string(),
-            "best": best,
-        });
-        output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new()))
-    };
-    let written = save_model(&partial, &trainer.config, raw_config, encoder, &trainer.model)
-        .and_then(|()| save_moments(&partial.join(MOMENTS), trainer))
-        .and_then(|()| {
-            let previous = beside.previous;
-            previous.map_or(Ok(()), |model| save_previous(&partial.join(PREVIOUS), model))
-        })
-        .and_then(|()| Best::save(beside.best, &partial))
-        .and_then(write_state);
-    if let Err(error) = written {
+    if let Err(error) = write(&partial) {
         // A full disk is no place for half a checkpoint.
         let _ = fs::remove_dir_all(&partial);
         return Err(error);
@@ -137,7 +127,33 @@ pub(super) fn checkpoints(dir: &Path) -> Result<Vec<(usize, PathBuf)>, Error> {
     Ok(found)
 }
 
-fn save_moments<T: Real>(path: &Path, trainer: &Trainer<T>) -> Result<(), Error> {
+/// The moments and the counters of a run.
+pub(super) fn save_training<T: Real, N: Network<T>>(
+    partial: &Path,
+    trainer: &Trainer<T, N>,
+    totals: &TrainingTotals,
+    best: Value,
+) -> Result<(), Error> {
+    save_moments(&partial.join(MOMENTS), trainer)?;
+    let params = trainer.model.params();
+    let names = params.iter().map(|(name, _)| name.clone());
+    let counts = trainer
+        .optimiser
+        .moments
+        .iter()
+        .map(|moments| moments.steps.into());
+    let optimizer_steps: Map<String, Value> = names.zip(counts).collect();
+    let state = json!({
+        "step": totals.all_steps,
+        "optimizer_steps": optimizer_steps,
+        "loss_sum": totals.loss_sum,
+        "clip_state": trainer.clip_state.to_string(),
+        "best": best,
+    });
+    output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new()))
+}
+
+fn save_moments<T: Real, N: Network<T>>(path: &Path, trainer: &Trainer<T, N>) -> Result<(), Error> {
     let mut tensors = Vec::new();
     for ((name, value), moments) in trainer.model.params().iter().zip(&trainer.optimiser.moments) {
         for (kind, values) in [("mean", &moments.mean), ("mean_square", &moments.mean_square)] {
@@ -175,7 +191,23 @@ pub(super) fn load<T: Real>(
     config: &ModelConfig,
     settings: AdamWSettings,
 ) -> Result<Resumed<T>, Error> {
-    let mut model = SequenceClassifier::zeros(config);
+    let (trainer, state) = load_training::<T, SequenceClassifier<T>>(path, config, settings)?;
+    let best = Best::load(path, &state.best, &trainer.model)?;
+    Ok(Resumed {
+        trainer,
+        steps_done: state.step,
+        loss_sum: state.loss_sum,
+        best,
+    })
+}
+
+/// Reads a checkpoint's model, moments and counters.
+pub(super) fn load_training<T: Real, N: Network<T>>(
+    path: &Path,
+    config: &ModelConfig,
+    settings: AdamWSettings,
+) -> Result<(Trainer<T, N>, State), Error> {
+    let mut model = N::zeros(config);
     checkpoint::load_into(path, config, Purpose::Inference, &mut model)?;
     let mut trainer = Trainer::new(config.clone(), model, settings);
 
@@ -204,24 +236,17 @@ pub(super) fn load<T: Real>(
         });
     }
     trainer.optimiser.moments = moments;
-
-    let best = Best::load(path, &state.best, &trainer.model)?;
-    trainer.clip_state = state.clipping;
-    Ok(Resumed {
-        trainer,
-        steps_done: state.step,
-        loss_sum: state.loss_sum,
-        best,
-    })
+    trainer.clip_state = state.clipping.clone();
+    Ok((trainer, state))
 }
 
 /// The counters of a run, and what its clipping policy remembers.
-struct State {
+pub(super) struct State {
     path: PathBuf,
-    step: usize,
+    pub(super) step: usize,
     /// The steps that updated each parameter: a clipping policy may have skipped some, and some may have been frozen.
     optimizer_steps: Value,
-    loss_sum: f64,
+    pub(super) loss_sum: f64,
     clipping: ClipState,
     /// What [`Best::save`] gave.
     best: Value,

@@ -139,7 +139,7 @@ impl StabiliserArgs {
         let chosen = |part: Part| match part {
             Part::Layer(index) => index >= layers - top,
             Part::Pooler => self.reinit_pooler,
-            Part::Embeddings | Part::Classifier => false,
+            Part::Embeddings | Part::Classifier | Part::Predictions => false,
         };
         let params = model.params().into_iter().zip(model.parts());
         Ok(params

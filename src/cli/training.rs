@@ -10,11 +10,10 @@ use super::progress::{Progress, Training};
 use super::score::{Scores, scores};
 use super::{Error, resume};
 use crate::data::TextEncoder;
-use crate::model::SequenceClassifier;
 use crate::param::ParamTree;
 use crate::real::Real;
 use crate::reduce;
-use crate::train::{NotFinite, Run, Sequence, StepRecord, Trainer, UpdateMeter};
+use crate::train::{Network, NotFinite, Run, Sequence, StepRecord, Trainer, UpdateMeter};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -167,7 +166,7 @@ impl<T: Real> TrainingLoop<'_, T> {
 }
 
 /// The norms of the parameters that the next step trains.
-fn parameter_norms<T: Real>(trainer: &Trainer<T>) -> Vec<f64> {
+pub(super) fn parameter_norms<T: Real, N: Network<T>>(trainer: &Trainer<T, N>) -> Vec<f64> {
     let params = trainer.model.params();
     let slices: Vec<&[T]> = params
         .iter()
@@ -179,7 +178,7 @@ fn parameter_norms<T: Real>(trainer: &Trainer<T>) -> Vec<f64> {
 }
 
 /// A finite gradient can still carry a weight out of its number type: what could not be loaded again is not saved.
-pub(super) fn check_finite<T: Real>(model: &SequenceClassifier<T>, step: usize) -> Result<(), Error> {
+pub(super) fn check_finite<T: Real>(model: &impl ParamTree<T>, step: usize) -> Result<(), Error> {
     let params = model.params();
     let bad = params
         .iter()
@@ -193,7 +192,7 @@ pub(super) fn check_finite<T: Real>(model: &SequenceClassifier<T>, step: usize) 
     })
 }
 
-fn add(totals: &mut TrainingTotals, record: &StepRecord, time: Duration) {
+pub(super) fn add(totals: &mut TrainingTotals, record: &StepRecord, time: Duration) {
     totals.steps += 1;
     totals.all_steps = record.step;
     totals.tokens += record.tokens;
@@ -202,7 +201,7 @@ fn add(totals: &mut TrainingTotals, record: &StepRecord, time: Duration) {
     totals.loss_sum += record.report.loss;
 }
 
-fn training_line(record: &StepRecord, totals: &TrainingTotals, total: usize) -> Training {
+pub(super) fn training_line(record: &StepRecord, totals: &TrainingTotals, total: usize) -> Training {
     let left = (total - record.step) as f64 * totals.seconds / totals.steps as f64;
     Training {
         step: record.step,
@@ -215,7 +214,7 @@ fn training_line(record: &StepRecord, totals: &TrainingTotals, total: usize) -> 
 }
 
 /// A parameter that no gradient reaches is not trained; other libraries have had that happen without a word.
-fn warn_about_missing_gradients(record: &StepRecord, progress: &mut Progress) {
+pub(super) fn warn_about_missing_gradients(record: &StepRecord, progress: &mut Progress) {
     let parameters = &record.report.clip.parameters;
     let missing: Vec<&str> = parameters
         .iter()

@@ -35,6 +35,7 @@ pub struct Encoding {
 pub struct TextEncoder {
     tokenizer: Tokenizer,
     side: TruncationDirection,
+    mask: String,
     files: Vec<(String, Vec<u8>)>,
     family: Family,
     /// The most tokens a sequence may have.
@@ -55,10 +56,28 @@ impl TextEncoder {
     /// [`DataError`] that names the file: none there, unreadable, not a tokenizer, no special tokens around the text,
     /// a token that BERT needs missing or listed twice, or token ids beyond the word embedding of `config`.
     pub fn from_folder(dir: &Path, config: &ModelConfig) -> Result<Self, DataError> {
-        let loaded = tokenizer::load(dir, config.family)?;
+        Self::from_files(tokenizer::Files::read(dir)?, config)
+    }
+
+    /// [`TextEncoder::from_folder`] of files that are in memory, by their names; errors name them as if they were in `dir`.
+    ///
+    /// # Errors
+    /// Those of [`TextEncoder::from_folder`].
+    pub fn from_memory(
+        dir: &Path,
+        files: Vec<(String, Vec<u8>)>,
+        config: &ModelConfig,
+    ) -> Result<Self, DataError> {
+        Self::from_files(tokenizer::Files::new(dir, files), config)
+    }
+
+    fn from_files(files: tokenizer::Files, config: &ModelConfig) -> Result<Self, DataError> {
+        let dir = files.dir.clone();
+        let loaded = tokenizer::load(files, config.family)?;
         let encoder = Self {
             tokenizer: loaded.tokenizer,
             side: loaded.side,
+            mask: loaded.mask,
             files: loaded.files,
             family: config.family,
             limit: config.max_tokens(),
@@ -66,7 +85,7 @@ impl TextEncoder {
             types: config.type_vocab_size,
             words: config.vocab_size,
         };
-        encoder.check_vocabulary(dir)?;
+        encoder.check_vocabulary(&dir)?;
         Ok(encoder)
     }
 
@@ -78,10 +97,7 @@ impl TextEncoder {
             path: path.clone(),
             fault,
         };
-        // The post-processor writes ids of its own, so the vocabulary alone does not tell.
-        let frame = self.join("", Some(""), usize::MAX)?;
-        let vocabulary = self.tokenizer.get_vocab(true);
-        let largest = vocabulary.values().chain(&frame.ids).copied().max().unwrap_or(0);
+        let largest = self.largest_id()?;
         if largest as usize >= self.words {
             return Err(fault(FileFault::TooManyTokens {
                 largest,
@@ -95,6 +111,17 @@ impl TextEncoder {
             }));
         }
         Ok(())
+    }
+
+    /// The largest id that an encoding can hold.
+    ///
+    /// # Errors
+    /// [`DataError::Encode`] if the tokenizer cannot read an empty text.
+    pub fn largest_id(&self) -> Result<u32, DataError> {
+        // The post-processor writes ids of its own, so the vocabulary alone does not tell.
+        let frame = self.join("", Some(""), usize::MAX)?;
+        let vocabulary = self.tokenizer.get_vocab(true);
+        Ok(vocabulary.values().chain(&frame.ids).copied().max().unwrap_or(0))
     }
 
     /// Refuses a length that the model's positions cannot hold.
@@ -156,6 +183,51 @@ impl TextEncoder {
         encodings.into_iter().collect()
     }
 
+    /// The tokens of a text as they are: not cut, without special ones around them.
+    ///
+    /// # Errors
+    /// [`DataError::Encode`] if the tokenizer cannot read the text.
+    pub fn tokens(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let tokens = self.tokenizer.encode_fast(text, false).map_err(refused)?;
+        Ok(tokens.get_ids().to_vec())
+    }
+
+    /// The special tokens before and after a single text.
+    ///
+    /// # Errors
+    /// [`DataError::Encode`] if the tokenizer cannot read an empty text.
+    pub fn frame(&self) -> Result<(Vec<u32>, Vec<u32>), DataError> {
+        let ids = self.join("", None, usize::MAX)?.ids;
+        let (before, after) = ids.split_at(ids.len().min(1));
+        Ok((before.to_vec(), after.to_vec()))
+    }
+
+    /// Every token by its id; empty where an id has none.
+    pub fn vocabulary(&self) -> Vec<String> {
+        (0..self.words as u32)
+            .map(|id| self.tokenizer.id_to_token(id).unwrap_or_default())
+            .collect()
+    }
+
+    /// The ids of special tokens, in order.
+    pub fn special_ids(&self) -> Vec<u32> {
+        let added = self.tokenizer.get_added_tokens_decoder();
+        let special = added.iter().filter(|(_, token)| token.special);
+        let mut ids: Vec<u32> = special.map(|(&id, _)| id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The id of a token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
+    /// The id of the mask token, if the tokenizer has one: `tokenizer_config.json` names it, else it is `[MASK]`.
+    pub fn mask_id(&self) -> Option<u32> {
+        self.tokenizer.token_to_id(&self.mask)
+    }
+
     /// The names and bytes of the tokenizer's files, as they were when it was loaded, to be saved beside a model:
     /// `tokenizer.json` or `vocab.txt`, and what there is of `tokenizer_config.json`, `special_tokens_map.json`,
     /// `vocab.json` and `merges.txt`.
@@ -210,7 +282,7 @@ impl fmt::Debug for TextEncoder {
 }
 
 /// The tokenizers library's error as ours.
-fn refused(error: tokenizers::Error) -> DataError {
+pub(super) fn refused(error: tokenizers::Error) -> DataError {
     DataError::Encode {
         reason: error.to_string(),
     }

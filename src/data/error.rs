@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::task;
+use super::wordpiece::VocabularyFault;
 
 /// How many names a message lists before it says how many more there are.
 const NAMES_SHOWN: usize = 20;
@@ -51,6 +52,8 @@ pub enum DataError {
         /// What the tokenizer said.
         reason: String,
     },
+    /// A vocabulary that cannot be trained.
+    Vocabulary(VocabularyFault),
     /// Predictions and targets that cannot be compared.
     Score(ScoreFault),
 }
@@ -62,6 +65,8 @@ pub enum FileFault {
     UnknownFormat,
     /// No bytes, or nothing but a byte-order mark.
     Empty,
+    /// Nothing but blank lines.
+    NoText,
     /// A header and no row.
     HeaderOnly,
     /// A column that was asked for is not there.
@@ -250,6 +255,7 @@ impl fmt::Display for DataError {
             Self::Line { path, line, fault } => write!(f, "{} line {line}: {fault}", path.display()),
             Self::Length(fault) => fault.fmt(f),
             Self::Encode { reason } => write!(f, "the tokenizer refused a text: {reason}"),
+            Self::Vocabulary(fault) => fault.fmt(f),
             Self::Score(fault) => fault.fmt(f),
         }
     }
@@ -260,6 +266,7 @@ impl fmt::Display for FileFault {
         match self {
             Self::UnknownFormat => write!(f, "unknown kind of file; expected .tsv, .csv, .jsonl or .json"),
             Self::Empty => write!(f, "the file is empty"),
+            Self::NoText => write!(f, "the file has nothing but blank lines"),
             Self::HeaderOnly => write!(f, "the file has a header and no rows"),
             Self::MissingColumn { column, columns } => {
                 write!(f, "no column `{column}`; the columns are {}", quoted(columns))

@@ -2,6 +2,7 @@
 //!
 //! The way of a sentence: a file ([`read_glue`], [`read_user_train`], [`read_user`]) gives a [`Dataset`] of
 //! [`Example`]s; a [`TextEncoder`] turns each into token ids; [`evaluate`] scores what the model made of them.
+//! Plain text comes as paragraphs ([`read_paragraphs`]), and from it a vocabulary can be trained ([`train_wordpiece`]).
 //! Every refusal is a [`DataError`] that names the file and, where there is one, the line.
 //!
 //! Nothing here knows a model's parameters, a batch or a random number.
@@ -18,9 +19,11 @@ mod read;
 mod source;
 mod table;
 mod task;
+mod text;
 mod tokenizer;
 mod tsv;
 mod user;
+mod wordpiece;
 
 pub use encode::{Encoding, TextEncoder};
 pub use error::{DataError, FileFault, LengthFault, LineFault, ScoreFault};
@@ -30,4 +33,8 @@ pub use majority::majority;
 pub use metric::{Metric, Predictions, evaluate};
 pub use read::{Dataset, Example, Labels};
 pub use task::{Columns, DevFile, Incomplete, Outcome, TASKS, Task, TaskLabel};
+pub use text::{is_held_out, pack_lines, read_paragraphs};
 pub use user::{TextColumns, UserColumns, read_user, read_user_train};
+pub use wordpiece::{
+    SPECIAL_TOKENS, VocabularyFault, WordPieceSettings, count_words, train_wordpiece, wordpiece_files,
+};

@@ -29,12 +29,15 @@ pub(super) struct Loaded {
     pub(super) tokenizer: Tokenizer,
     /// Which end of a text too long is cut off.
     pub(super) side: TruncationDirection,
+    /// The mask token's text.
+    pub(super) mask: String,
     /// Names and bytes of the files that belong beside a saved model.
     pub(super) files: Vec<(String, Vec<u8>)>,
 }
 
-/// Everything but a tokenizer's main file; copied along if there.
-const COMPANIONS: [&str; 5] = [
+/// The files of a tokenizer, the main one first.
+const NAMES: [&str; 6] = [
+    "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.txt",
@@ -42,29 +45,52 @@ const COMPANIONS: [&str; 5] = [
     "merges.txt",
 ];
 
-/// Loads the tokenizer of a folder.
-pub(super) fn load(dir: &Path, family: Family) -> Result<Loaded, DataError> {
-    let config = Config::read(dir)?;
-    let mut files = Vec::new();
-    let main = read(dir, "tokenizer.json")?;
-    let (tokenizer, side) = match &main {
+/// The files of a tokenizer in memory.
+pub(super) struct Files {
+    /// Where they are, or are to be: what errors name.
+    pub(super) dir: PathBuf,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+impl Files {
+    /// Those of a folder.
+    pub(super) fn read(dir: &Path) -> Result<Self, DataError> {
+        let mut files = Vec::new();
+        for name in NAMES {
+            files.extend(read(dir, name)?.map(|bytes| (name.to_owned(), bytes)));
+        }
+        Ok(Self::new(dir, files))
+    }
+
+    pub(super) fn new(dir: &Path, files: Vec<(String, Vec<u8>)>) -> Self {
+        let dir = dir.to_owned();
+        Self { dir, files }
+    }
+
+    fn get(&self, name: &str) -> Option<&Vec<u8>> {
+        let found = self.files.iter().find(|(known, _)| known == name);
+        found.map(|(_, bytes)| bytes)
+    }
+}
+
+/// Loads a tokenizer from its files.
+pub(super) fn load(files: Files, family: Family) -> Result<Loaded, DataError> {
+    let config = Config::read(&files)?;
+    let (tokenizer, side) = match files.get("tokenizer.json") {
         Some(bytes) => {
-            let (tokenizer, side) = from_json(&dir.join("tokenizer.json"), bytes)?;
+            let (tokenizer, side) = from_json(&files.dir.join("tokenizer.json"), bytes)?;
             (tokenizer, config.truncation_side().unwrap_or(side))
         }
         None => (
-            from_vocabulary(dir, family, &config)?,
+            from_vocabulary(&files, family, &config)?,
             config.truncation_side().unwrap_or_default(),
         ),
     };
-    files.extend(main.map(|bytes| ("tokenizer.json".to_owned(), bytes)));
-    for name in COMPANIONS {
-        files.extend(read(dir, name)?.map(|bytes| (name.to_owned(), bytes)));
-    }
     Ok(Loaded {
         tokenizer,
         side,
-        files,
+        mask: config.token("mask_token", "[MASK]")?,
+        files: files.files,
     })
 }
 
@@ -132,9 +158,9 @@ fn check_templates(processor: &Value) -> Result<(), String> {
 }
 
 /// The `WordPiece` tokenizer of a `vocab.txt`.
-fn from_vocabulary(dir: &Path, family: Family, config: &Config) -> Result<Tokenizer, DataError> {
+fn from_vocabulary(files: &Files, family: Family, config: &Config) -> Result<Tokenizer, DataError> {
     let missing = |reason: &str| DataError::File {
-        path: dir.to_owned(),
+        path: files.dir.clone(),
         fault: FileFault::NoTokenizer {
             reason: reason.to_owned(),
         },
@@ -145,9 +171,9 @@ fn from_vocabulary(dir: &Path, family: Family, config: &Config) -> Result<Tokeni
              (save_pretrained of a fast Hugging Face tokenizer writes it)",
         ));
     }
-    let path = dir.join("vocab.txt");
-    let bytes =
-        read(dir, "vocab.txt")?.ok_or_else(|| missing("neither tokenizer.json nor vocab.txt is there"))?;
+    let path = files.dir.join("vocab.txt");
+    let bytes = files.get("vocab.txt").cloned();
+    let bytes = bytes.ok_or_else(|| missing("neither tokenizer.json nor vocab.txt is there"))?;
     let vocabulary = vocabulary(&path, bytes)?;
     let special = Special::find(&path, &vocabulary, config)?;
 
@@ -247,12 +273,12 @@ struct Config {
 }
 
 impl Config {
-    fn read(dir: &Path) -> Result<Self, DataError> {
-        let path = dir.join("tokenizer_config.json");
-        let json = match read(dir, "tokenizer_config.json")? {
+    fn read(files: &Files) -> Result<Self, DataError> {
+        let path = files.dir.join("tokenizer_config.json");
+        let json = match files.get("tokenizer_config.json") {
             None => Value::Null,
             Some(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|error| unusable(&path, error.to_string()))?
+                serde_json::from_slice(bytes).map_err(|error| unusable(&path, error.to_string()))?
             }
         };
         Ok(Self { path, json })

@@ -1,19 +1,21 @@
-//! Softmax and cross-entropy, fused: the mean over the sequences of `−log softmax(z)[label]`.
+//! Softmax and cross-entropy, fused: the mean over the rows of `−log softmax(z)[label]`.
 //!
 //! ```text
 //! forward    p  = softmax(z), row by row            z: [b, c]
-//!            L  = −Σ_b log p[label] / B             B: the number of sequences the mean is over
+//!            L  = −Σ_b log p[label] / B             B: the number of rows the mean is over
 //! backward   dz = (p − onehot(label)) / B
 //! ```
 //!
-//! The logits are few, so both run in `f64` whatever the element type. `B` is given, because a batch may be one part
-//! of a larger one whose gradient is accumulated.
+//! Both run in `f64` whatever the element type, each row on one thread: `c` is the number of labels, or of the words of
+//! a vocabulary. `B` is given, because a batch may be one part of a larger one whose gradient is accumulated.
 
+use crate::nn::ROWS_PER_TASK;
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
+use rayon::prelude::*;
 
-/// `(L, dz)` for the labels `label[k] < c`, the mean taken over `sequences`.
+/// `(L, dz)` for the labels `label[k] < c`, the mean taken over `rows`.
 ///
 /// # Panics
 /// If there is not one label for each row, or a label is not below `c`.
@@ -21,21 +23,54 @@ use ndarray::ArrayView2;
 pub fn cross_entropy<T: Real>(
     z: ArrayView2<'_, T>,
     labels: &[usize],
-    sequences: usize,
+    rows: usize,
     pool: &Pool<T>,
 ) -> (f64, Buffer<T>) {
     assert_eq!(z.nrows(), labels.len(), "cross-entropy: one label for each row");
-    let mut dz = pool.buffer(z.nrows(), z.ncols());
-    let mut loss = 0.0;
-    for ((z, mut dz), &label) in z.rows().into_iter().zip(dz.rows_mut()).zip(labels) {
-        assert!(label < z.len(), "label {label} of {} classes", z.len());
-        let p = softmax(z.iter().map(|z| z.widen()));
-        loss -= log_softmax(z.iter().map(|z| z.widen()), label) / sequences as f64;
-        for (c, (dz, p)) in dz.iter_mut().zip(p).enumerate() {
-            *dz = T::of((p - f64::from(u8::from(c == label))) / sequences as f64);
-        }
+    if let Some(label) = labels.iter().find(|&&label| label >= z.ncols()) {
+        panic!("label {label} of {} classes", z.ncols());
     }
-    (loss, dz)
+    let mut dz = pool.buffer(z.nrows(), z.ncols());
+    let tasks: Vec<_> = z.rows().into_iter().zip(dz.rows_mut()).zip(labels).collect();
+    let losses: Vec<f64> = tasks
+        .into_par_iter()
+        .with_min_len(ROWS_PER_TASK)
+        .map(|((z, dz), &label)| row(z, label, rows as f64, dz))
+        .collect();
+    (losses.iter().fold(0.0, |loss, of_row| loss + of_row), dz)
+}
+
+/// `−log p[label]` of each row.
+///
+/// # Panics
+/// If there is not one label for each row, or a label is not below `c`.
+#[track_caller]
+pub fn row_losses<T: Real>(z: ArrayView2<'_, T>, labels: &[usize]) -> Vec<f64> {
+    assert_eq!(z.nrows(), labels.len(), "cross-entropy: one label for each row");
+    let tasks: Vec<_> = z.rows().into_iter().zip(labels).collect();
+    let tasks = tasks.into_par_iter().with_min_len(ROWS_PER_TASK);
+    tasks
+        .map(|(z, &label)| {
+            let (max, exp) = shifted(z);
+            exp.iter().sum::<f64>().ln() - (z[label].widen() - max)
+        })
+        .collect()
+}
+
+/// The row's maximum, and `exp(z − max)`, so that nothing overflows.
+fn shifted<T: Real>(z: ArrayView1<'_, T>) -> (f64, Vec<f64>) {
+    let max = z.iter().fold(f64::NEG_INFINITY, |max, z| max.max(z.widen()));
+    (max, z.iter().map(|z| (z.widen() - max).exp()).collect())
+}
+
+/// The row's share of `L`, accurate where the probability itself would round to 0 or 1; its `dz` goes where it belongs.
+fn row<T: Real>(z: ArrayView1<'_, T>, label: usize, rows: f64, dz: ArrayViewMut1<'_, T>) -> f64 {
+    let (max, exp) = shifted(z);
+    let total: f64 = exp.iter().sum();
+    for (c, (dz, e)) in dz.into_iter().zip(exp).enumerate() {
+        *dz = T::of((e / total - f64::from(u8::from(c == label))) / rows);
+    }
+    -((z[label].widen() - max) - total.ln()) / rows
 }
 
 /// `softmax(z)`, shifted by the maximum so that nothing overflows.
@@ -44,14 +79,6 @@ pub fn softmax(z: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let exp: Vec<f64> = z.map(|z| (z - max).exp()).collect();
     let total: f64 = exp.iter().sum();
     exp.into_iter().map(|e| e / total).collect()
-}
-
-/// `log softmax(z)[label]`, accurate where the probability itself would round to 0 or 1.
-fn log_softmax(z: impl Iterator<Item = f64> + Clone, label: usize) -> f64 {
-    let max = z.clone().fold(f64::NEG_INFINITY, f64::max);
-    let total: f64 = z.clone().map(|z| (z - max).exp()).sum();
-    let chosen = z.clone().nth(label).unwrap_or(f64::NAN);
-    (chosen - max) - total.ln()
 }
 
 #[cfg(test)]
@@ -66,6 +93,7 @@ mod tests {
         let z = arr2(&[[0.0, 3.0_f64.ln()]]);
         let (loss, dz) = cross_entropy(z.view(), &[0], 2, &Pool::new());
         assert!((loss - 4.0_f64.ln() / 2.0).abs() < 1e-15);
+        assert!((row_losses(z.view(), &[0])[0] - 4.0_f64.ln()).abs() < 1e-15);
         assert!((&*dz - &arr2(&[[-0.375, 0.375]])).iter().all(|x| x.abs() < 1e-15));
     }
 

@@ -17,10 +17,10 @@
 //! published codes draw another for each. Their backward pass leaves out the factor `1 / (1 − p)`; this one is the
 //! derivative.
 
+use crate::model::Part;
 use crate::model::noise::{Noise, Site};
-use crate::model::{Part, SequenceClassifier};
-use crate::param::ParamTree;
 use crate::real::Real;
+use crate::train::network::Network;
 use ndarray::ArrayViewMutD;
 use rayon::prelude::*;
 
@@ -29,12 +29,7 @@ use rayon::prelude::*;
 /// # Panics
 /// If `p` is not in `[0, 1)`, or the two models have different shapes.
 #[must_use]
-pub fn mixed<T: Real>(
-    model: &SequenceClassifier<T>,
-    initial: &SequenceClassifier<T>,
-    p: f64,
-    noise: Noise,
-) -> SequenceClassifier<T> {
+pub fn mixed<T: Real, N: Network<T>>(model: &N, initial: &N, p: f64, noise: Noise) -> N {
     let mut mixed = model.clone();
     let scales = scales(model, p, noise);
     let tasks: Vec<_> = mixed
@@ -61,7 +56,7 @@ pub fn mixed<T: Real>(
 ///
 /// # Panics
 /// If `p` is not in `[0, 1)`.
-pub fn backward<T: Real>(grad: &mut SequenceClassifier<T>, p: f64, noise: Noise) {
+pub fn backward<T: Real, N: Network<T>>(grad: &mut N, p: f64, noise: Noise) {
     let scales = scales(grad, p, noise);
     let tasks: Vec<_> = grad.params_mut().into_iter().zip(scales).collect();
     tasks.into_par_iter().for_each(|((_, mut grad), scale)| {
@@ -74,7 +69,7 @@ pub fn backward<T: Real>(grad: &mut SequenceClassifier<T>, p: f64, noise: Noise)
 }
 
 /// `M / (1 − p)` for the columns of each parameter, or `None` where mixout does not act.
-fn scales<T: Real>(model: &SequenceClassifier<T>, p: f64, noise: Noise) -> Vec<Option<Vec<T>>> {
+fn scales<T: Real, N: Network<T>>(model: &N, p: f64, noise: Noise) -> Vec<Option<Vec<T>>> {
     let params = model.params().into_iter().zip(model.parts());
     params
         .enumerate()

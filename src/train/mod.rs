@@ -1,8 +1,13 @@
-//! Training: [`step`], one optimiser step; [`order`], which examples it takes; [`run`], all steps of a run with their
-//! seeds; [`mod@predict`], the model's outputs for many sequences; [`update`], how far the parameters have moved. What
+//! Training: [`step`], one optimiser step of any [`network`]; [`order`], which examples it takes; [`run`], all steps of a run with their
+//! seeds, on [`examples`]; [`mod@predict`], the model's outputs for many sequences; [`masking`] and [`mod@fill`], masked
+//! language modelling and its scores; [`update`], how far the parameters have moved. What
 //! others do for stability is [`stabilise`], with [`mixout`] and [`unfreeze`].
 
+pub mod examples;
+pub mod fill;
+pub mod masking;
 pub mod mixout;
+pub mod network;
 pub mod order;
 pub mod predict;
 pub mod run;
@@ -11,6 +16,10 @@ pub mod step;
 pub mod unfreeze;
 pub mod update;
 
+pub use examples::Examples;
+pub use fill::{FillScores, fill};
+pub use masking::{MaskedText, Masking, Vocabulary};
+pub use network::Network;
 pub use order::Order;
 pub use predict::predict;
 pub use run::{Plan, Run, Seeds, StepRecord};

@@ -1,18 +1,20 @@
-//! A run: all optimiser steps of one fine-tuning, one after the other.
+//! A run: all optimiser steps of one fine-tuning or pretraining, one after the other.
 //!
 //! A run's state is the trainer (weights, moments) and the number of steps taken. Everything else — the order of the
 //! examples, the dropout masks, the learning rate, which parameters are frozen — is a function of that number and the [`Plan`], so a run that is
 //! set to step `k` with the weights and moments of step `k` goes on with the bits of the undisturbed one.
 
 use crate::clip::ClipPolicy;
-use crate::model::Noise;
+use crate::model::{Noise, SequenceClassifier};
 use crate::optim::LinearSchedule;
 use crate::real::Real;
+use crate::train::Sequence;
+use crate::train::examples::Examples;
+use crate::train::network::Network;
 use crate::train::order::Order;
 use crate::train::stabilise::Stabilisers;
 use crate::train::step::{NotFinite, StepReport, Trainer};
 use crate::train::unfreeze::{self, UnfreezeMode};
-use crate::train::{Sequence, pack};
 
 /// The seeds of a run, one for each source of chance. (Initial weights are drawn before a run begins:
 /// [`crate::model::init`].)
@@ -71,14 +73,14 @@ impl Plan {
     }
 }
 
-/// A run in progress on a training set.
+/// A run in progress on a training set: of a classifier, unless another network and its examples are named.
 #[derive(Debug)]
-pub struct Run<'a, T> {
+pub struct Run<'a, T, N = SequenceClassifier<T>, E: ?Sized = [Sequence]> {
     /// Weights and moments.
-    pub trainer: Trainer<T>,
+    pub trainer: Trainer<T, N>,
     plan: Plan,
     order: Order,
-    sequences: &'a [Sequence],
+    set: &'a E,
     steps_done: usize,
     /// The group of each parameter in gradual unfreezing.
     groups: Vec<usize>,
@@ -104,17 +106,27 @@ pub struct StepRecord {
 }
 
 impl<'a, T: Real> Run<'a, T> {
-    /// A run on `sequences` of which `steps_done` steps were taken before: `trainer` holds what they left.
+    /// [`Run::on`] sequences with their labels.
+    ///
+    /// # Panics
+    /// As [`Run::on`].
+    pub fn new(trainer: Trainer<T>, plan: Plan, sequences: &'a [Sequence], steps_done: usize) -> Self {
+        Self::on(trainer, plan, sequences, steps_done)
+    }
+}
+
+impl<'a, T: Real, N: Network<T>, E: Examples<N::Targets> + ?Sized> Run<'a, T, N, E> {
+    /// A run on the examples of `set` of which `steps_done` steps were taken before: `trainer` holds what they left.
     ///
     /// Where the plan's stabilisers need the weights that training began from, a run from its first step takes those of
     /// `trainer`; one that goes on finds them in `trainer.stabiliser.initial`.
     ///
     /// # Panics
-    /// If there are no sequences, a size in the plan is zero, or the weights that training began from are needed and
+    /// If there are no examples, a size in the plan is zero, or the weights that training began from are needed and
     /// missing.
-    pub fn new(mut trainer: Trainer<T>, plan: Plan, sequences: &'a [Sequence], steps_done: usize) -> Self {
+    pub fn on(mut trainer: Trainer<T, N>, plan: Plan, set: &'a E, steps_done: usize) -> Self {
         assert!(
-            !sequences.is_empty() && plan.batch_size > 0 && plan.accumulation > 0,
+            set.count() > 0 && plan.batch_size > 0 && plan.accumulation > 0,
             "a run has examples and a batch"
         );
         let batch = plan.batch_size * plan.accumulation;
@@ -131,7 +143,7 @@ impl<'a, T: Real> Run<'a, T> {
         }
         let groups = unfreeze::groups(&trainer.model);
         let order = Order {
-            examples: sequences.len(),
+            examples: set.count(),
             batch,
             seed: plan.seeds.order,
         };
@@ -139,7 +151,7 @@ impl<'a, T: Real> Run<'a, T> {
             trainer,
             plan,
             order,
-            sequences,
+            set,
             steps_done,
             groups,
             epoch: None,
@@ -191,9 +203,10 @@ impl<'a, T: Real> Run<'a, T> {
         }
         self.prepare_step();
         let examples = self.examples();
+        let (epoch, _) = self.order.place(self.steps_done);
         let mut parts = Vec::with_capacity(self.plan.accumulation);
         for (i, chosen) in examples.chunks(self.plan.batch_size).enumerate() {
-            parts.push(pack(self.sequences, chosen, i * self.plan.batch_size));
+            parts.push(self.set.pack(chosen, i * self.plan.batch_size, epoch));
         }
         let learning_rate = self.plan.learning_rate(self.steps_done);
         let noise = Noise::Step {

@@ -2,8 +2,9 @@
 //!
 //! [`Stabilisers`] are the settings of a run; a [`Stabiliser`] is what a [`crate::train::Trainer`] makes of them.
 
-use crate::model::SequenceClassifier;
 use crate::optim::LinearSchedule;
+use crate::real::Real;
+use crate::train::network::Network;
 use crate::train::unfreeze::{self, Unfreezing};
 
 /// The settings of a run; the default changes nothing.
@@ -39,8 +40,8 @@ impl Stabilisers {
     }
 
     /// What each parameter's learning rate is multiplied by, in walk order.
-    pub fn lr_factors<T>(&self, model: &SequenceClassifier<T>, schedule: LinearSchedule) -> Vec<f64> {
-        let layers = model.encoder.layers.len();
+    pub fn lr_factors<T: Real>(&self, model: &impl Network<T>, schedule: LinearSchedule) -> Vec<f64> {
+        let layers = unfreeze::layers(&model.parts());
         let parts = model.parts().into_iter().zip(unfreeze::groups(model));
         parts
             .map(|(part, group)| {
@@ -54,9 +55,9 @@ impl Stabilisers {
 
 /// How a trainer's next steps are to be done.
 #[derive(Clone, Debug)]
-pub struct Stabiliser<T> {
+pub struct Stabiliser<N> {
     /// The weights that training began from; mixout and the decay to them need it.
-    pub initial: Option<SequenceClassifier<T>>,
+    pub initial: Option<N>,
     /// [`Stabilisers::mixout`].
     pub mixout: f64,
     /// [`Stabilisers::weight_decay_to_initial`].
@@ -67,7 +68,7 @@ pub struct Stabiliser<T> {
     pub frozen: Vec<bool>,
 }
 
-impl<T> Stabiliser<T> {
+impl<N> Stabiliser<N> {
     /// One that changes nothing, for a model of so many parameters.
     pub fn off(parameters: usize) -> Self {
         Self {
@@ -83,7 +84,7 @@ impl<T> Stabiliser<T> {
     ///
     /// # Panics
     /// If they are not known.
-    pub(super) fn initial(&self) -> &SequenceClassifier<T> {
+    pub(super) fn initial(&self) -> &N {
         self.initial
             .as_ref()
             .expect("training knows the weights that it began from")

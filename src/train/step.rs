@@ -9,55 +9,55 @@
 //! A [`Stabiliser`] can put mixed weights in the model's place, pull weights to where they began, give parameters rates of
 //! their own, and freeze some: those are not clipped, not updated, and not in the report.
 //!
-//! The loss is the mean over *all* sequences of the step, so a batch of 16 in one part, in four or in sixteen has the
+//! The loss is the mean over *all* sequences (or masked positions) of the step, so a batch of 16 in one part, in four or in sixteen has the
 //! same gradient but for rounding. If the loss or a clipped gradient is not finite, the step stops before a weight is
 //! changed. If the policy's edge rule asks to skip a component, no weight is changed either, and the report says so.
 
 use crate::clip::{ClipError, ClipPolicy, ClipReport, ClipState, ParamGrad, clip_with_state};
-use crate::model::classifier::{self, SequenceClassifier, Targets};
-use crate::model::{Batch, ModelConfig, Noise, Tokens};
+use crate::model::{Batch, ModelConfig, Noise, SequenceClassifier, Targets};
 use crate::optim::adamw::decays;
 use crate::optim::{AdamW, AdamWSettings, ParamUpdate};
-use crate::param::ParamTree;
 use crate::pool::Pool;
 use crate::real::Real;
 use crate::train::mixout;
+use crate::train::network::Network;
 use crate::train::stabilise::Stabiliser;
 use ndarray::ArrayViewD;
 use rayon::prelude::*;
 use std::fmt;
 
-/// A model in training: parameters, gradient, optimiser and the memory they work in.
+/// A model in training: parameters, gradient, optimiser and the memory they work in. The model is a classifier unless
+/// another [`Network`] is named.
 #[derive(Clone, Debug)]
-pub struct Trainer<T> {
+pub struct Trainer<T, N = SequenceClassifier<T>> {
     /// The model's shape and rates.
     pub config: ModelConfig,
     /// The parameters.
-    pub model: SequenceClassifier<T>,
+    pub model: N,
     /// The optimiser and its moments.
     pub optimiser: AdamW<T>,
     /// What the clipping policy remembers; empty for a policy without memory.
     pub clip_state: ClipState,
     /// What is done beside clipping; off unless set.
-    pub stabiliser: Stabiliser<T>,
+    pub stabiliser: Stabiliser<N>,
     /// The accumulated gradient; zero between steps.
-    grad: SequenceClassifier<T>,
+    grad: N,
     pool: Pool<T>,
 }
 
-/// A part of an optimiser step's batch, with what its sequences should be.
+/// A part of an optimiser step's batch, with what it should become.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Micro {
+pub struct Micro<Y = Targets> {
     /// The sequences.
     pub batch: Batch,
-    /// One target for each.
-    pub targets: Targets,
+    /// The classifier's: one for each sequence.
+    pub targets: Y,
 }
 
 /// What a step measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
-    /// The mean loss over the step's sequences, before the update.
+    /// The mean loss over the step's sequences (or masked positions), before the update.
     pub loss: f64,
     /// Gradient norms before and after clipping.
     pub clip: ClipReport,
@@ -91,11 +91,11 @@ impl fmt::Display for NotFinite {
 
 impl std::error::Error for NotFinite {}
 
-impl<T: Real> Trainer<T> {
+impl<T: Real, N: Network<T>> Trainer<T, N> {
     /// Training that starts from `model` with fresh moments.
-    pub fn new(config: ModelConfig, model: SequenceClassifier<T>, settings: AdamWSettings) -> Self {
+    pub fn new(config: ModelConfig, model: N, settings: AdamWSettings) -> Self {
         let optimiser = AdamW::new(settings, model.params().iter().map(|(_, p)| p.len()));
-        let grad = SequenceClassifier::zeros(&config);
+        let grad = N::zeros(&config);
         let stabiliser = Stabiliser::off(optimiser.moments.len());
         Self {
             config,
@@ -117,17 +117,20 @@ impl<T: Real> Trainer<T> {
     /// If the stabiliser needs the weights that training began from and has none.
     pub fn step(
         &mut self,
-        parts: &[Micro],
+        parts: &[Micro<N::Targets>],
         noise: Noise,
         policy: &ClipPolicy,
         lr: f64,
     ) -> Result<StepReport, NotFinite> {
-        let sequences = parts.iter().map(|part| part.batch.sequences()).sum();
+        let terms = parts
+            .iter()
+            .map(|part| N::terms(&part.batch, &part.targets))
+            .sum();
         let p = self.stabiliser.mixout;
         let mixed = (p > 0.0).then(|| mixout::mixed(&self.model, self.stabiliser.initial(), p, noise));
         let loss: f64 = parts
             .iter()
-            .map(|part| self.accumulate_through(mixed.as_ref(), part, sequences, noise))
+            .map(|part| self.accumulate_through(mixed.as_ref(), part, terms, noise))
             .sum();
         if mixed.is_some() {
             mixout::backward(&mut self.grad, p, noise);
@@ -142,17 +145,18 @@ impl<T: Real> Trainer<T> {
         checked.map(|clip| StepReport { loss, clip })
     }
 
-    /// Adds the gradient of one part of a batch of `sequences`, and returns its share of the loss.
-    pub fn accumulate(&mut self, part: &Micro, sequences: usize, noise: Noise) -> f64 {
-        self.accumulate_through(None, part, sequences, noise)
+    /// Adds the gradient of one part of a batch of `terms` sequences (or masked positions), and returns its share of the
+    /// loss.
+    pub fn accumulate(&mut self, part: &Micro<N::Targets>, terms: usize, noise: Noise) -> f64 {
+        self.accumulate_through(None, part, terms, noise)
     }
 
     /// [`Trainer::accumulate`], with another model in the place of this one if there is one.
     fn accumulate_through(
         &mut self,
-        other: Option<&SequenceClassifier<T>>,
-        part: &Micro,
-        sequences: usize,
+        other: Option<&N>,
+        part: &Micro<N::Targets>,
+        terms: usize,
         noise: Noise,
     ) -> f64 {
         let Self {
@@ -162,15 +166,13 @@ impl<T: Real> Trainer<T> {
             pool,
             ..
         } = self;
-        let model = other.unwrap_or(model);
-        let (z, cache) = model.forward(config, &part.batch, noise, Tokens::First, pool);
-        let (loss, dz) = classifier::loss(z.view(), &part.targets, sequences, pool);
-        model.backward(config, &part.batch, dz.view(), &cache, grad, pool);
-        loss
+        other
+            .unwrap_or(model)
+            .accumulate(config, part, terms, noise, grad, pool)
     }
 
     /// The accumulated gradient.
-    pub fn grad(&self) -> &SequenceClassifier<T> {
+    pub fn grad(&self) -> &N {
         &self.grad
     }
 

@@ -4,7 +4,7 @@
 //! A run has `L + 2` iterations for a model of `L` layers. Iteration `k`, from 0, trains groups 0 to `k`:
 //!
 //! ```text
-//! group 0             the classifier
+//! group 0             the classifier, or the head of masked language modelling
 //! group 1 … L         layer L − 1 … layer 0, without their LayerNorms
 //! group L + 1         everything else: embeddings, pooler, every LayerNorm
 //! ```
@@ -12,8 +12,9 @@
 //! An iteration has the steps and the learning rates of the run's schedule; [`Restart`](UnfreezeMode) says what goes on
 //! from one to the next. A frozen parameter has no gradient for clipping, no moments and no update.
 
-use crate::model::{Part, SequenceClassifier};
-use crate::param::ParamTree;
+use crate::model::Part;
+use crate::real::Real;
+use crate::train::network::Network;
 
 /// How an iteration follows the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,13 +71,23 @@ pub fn iterations(layers: usize) -> usize {
     layers + 2
 }
 
+/// The encoder layers of a model with these parts.
+pub(super) fn layers(parts: &[Part]) -> usize {
+    let above = parts.iter().map(|part| match part {
+        Part::Layer(index) => index + 1,
+        _ => 0,
+    });
+    above.max().unwrap_or(0)
+}
+
 /// The group of each parameter, in walk order; group `k` is trained from iteration `k` on.
-pub fn groups<T>(model: &SequenceClassifier<T>) -> Vec<usize> {
-    let layers = model.encoder.layers.len();
-    let params = model.params().into_iter().zip(model.parts());
+pub fn groups<T: Real>(model: &impl Network<T>) -> Vec<usize> {
+    let parts = model.parts();
+    let layers = layers(&parts);
+    let params = model.params().into_iter().zip(parts);
     params
         .map(|((name, _), part)| match part {
-            Part::Classifier => 0,
+            Part::Classifier | Part::Predictions => 0,
             Part::Layer(index) if !name.contains("LayerNorm") => layers - index,
             _ => layers + 1,
         })

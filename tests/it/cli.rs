@@ -11,6 +11,8 @@ mod help;
 mod not_finite;
 mod output_folder;
 mod predict;
+mod pretrain;
+mod pretrain_refused;
 mod record;
 mod refused_data;
 mod refused_flags;

@@ -33,9 +33,9 @@ const H: f64 = 2e-5;
 /// A gradient below this part of the mean norm is zero but for rounding and is measured against the mean.
 const ZERO: f64 = 1e-9;
 
-type Value = (String, ArrayD<f64>);
+pub(crate) type Value = (String, ArrayD<f64>);
 
-fn normal(name: &str, shape: &[usize], scale: f64) -> Value {
+pub(crate) fn normal(name: &str, shape: &[usize], scale: f64) -> Value {
     let mut rng = random::stream(5, name, 0);
     let draw = |_| scale * Distribution::<f64>::sample(&StandardNormal, &mut rng);
     let len = shape.iter().product();
@@ -59,7 +59,7 @@ fn inner(a: &ArrayD<f64>, b: &ArrayD<f64>) -> f64 {
 
 /// `f` gives a number and its gradient with respect to each of `values`.
 #[track_caller]
-fn check(what: &str, values: &[Value], f: impl Fn(&[ArrayD<f64>]) -> (f64, Vec<ArrayD<f64>>)) {
+pub(crate) fn check(what: &str, values: &[Value], f: impl Fn(&[ArrayD<f64>]) -> (f64, Vec<ArrayD<f64>>)) {
     let at: Vec<ArrayD<f64>> = values.iter().map(|(_, x)| x.clone()).collect();
     let (_, grads) = f(&at);
     let norms: Vec<f64> = grads.iter().map(|g| inner(g, g).sqrt()).collect();

@@ -30,6 +30,8 @@ mod encode;
 #[cfg(feature = "data")]
 mod encode_errors;
 mod gradcheck;
+#[cfg(feature = "checkpoint")]
+mod masked_lm;
 #[cfg(feature = "data")]
 mod metric;
 mod names;
@@ -58,3 +60,5 @@ mod threads;
 mod tidy;
 #[cfg(feature = "checkpoint")]
 mod unfreeze_torch;
+#[cfg(feature = "data")]
+mod wordpiece;
