@@ -22,6 +22,7 @@ mod streams;
 mod study;
 mod study_killed;
 mod study_refused;
+mod tasks;
 mod user_data;
 
 use crate::scratch;
