@@ -35,6 +35,7 @@
 //! * [`model`]: BERT and RoBERTa with a head. `checkpoint`: model folders.
 //! * [`oracle`]: the judge of other people's clipping. [`cases`]: what it asks them.
 //! * [`train`]: steps and runs. `data`: text to tokens, metrics.
+//! * `builtin`: tasks that need no file, from a grammar.
 //! * `study`: which runs a study of many has, and what they say together. `report`: records to Markdown, CSV, SVG and HTML.
 //! * `cli`: the command `cwgnc`.
 //!
@@ -42,12 +43,14 @@
 //!
 //! * `cli` (default): the command line; brings the two below.
 //! * `checkpoint`: Hugging Face model folders.
-//! * `data`: tokenizers, GLUE and users' files, metrics.
+//! * `data`: tokenizers, GLUE and users' files, metrics; the built-in tasks.
 //! * `proptest`: strategies for tests of clippers.
 //!
 //! Without features, clipping, layers, models and training steps remain, with no file format and no tokenizer. No
 //! feature changes a number.
 
+#[cfg(feature = "data")]
+pub mod builtin;
 pub mod cases;
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;

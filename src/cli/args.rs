@@ -35,6 +35,7 @@ pub(super) enum Command {
     Clip(Box<Clip>),
     Report(report::Report),
     Study(Box<study::StudyArgs>),
+    Tasks(Tasks),
     Cases(oracle::Cases),
     Check(Box<oracle::Check>),
     Identify(oracle::Identify),
@@ -57,6 +58,7 @@ pub(super) enum Command {
     allow_negative_numbers = true,
     after_help = "Examples:
   cwgnc finetune --model bert-tiny --task rte --data glue/RTE --learning-rate 1e-4
+  cwgnc finetune --model bert-tiny --task builtin:entailment --learning-rate 1e-4
   cwgnc finetune --model bert-tiny --task mrpc --data glue/MRPC --clip global:1 --output runs/mrpc-global
   cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-column stars"
 )]
@@ -224,14 +226,8 @@ pub(super) struct Predict {
     /// A file (.tsv, .csv, .jsonl) with text columns; labels are not needed
     #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) file: Option<PathBuf>,
-    /// A GLUE task, for the dev set in --data
-    #[arg(
-        long,
-        visible_alias = "task-name",
-        value_name = "TASK",
-        requires = "data",
-        help_heading = "Data"
-    )]
+    /// A GLUE task, for the dev set in --data, or a built-in task (builtin:NAME)
+    #[arg(long, visible_alias = "task-name", value_name = "TASK", help_heading = "Data")]
     pub(super) task: Option<String>,
     /// The task's folder
     #[arg(long, value_name = "DIR", requires = "task", help_heading = "Data")]
@@ -264,6 +260,34 @@ pub(super) struct Predict {
     pub(super) run: RunArgs,
 }
 
+/// List the built-in tasks, write one of them as files, or write text to pretrain on.
+///
+/// The tasks need no file: their sentences come from a grammar and a lexicon of this program, by a seed. cwgnc finetune, eval,
+/// predict and study take their names as --task. The files that are written here (train.tsv and dev.tsv, tab-separated, with a
+/// header) are the same sets for other programs, and for --train-file and --validation-file. The text is plain English from
+/// the same grammar, one sentence a line and a blank line between paragraphs; no sentence of it is in a development set
+/// of seed 0. docs/tasks.md describes what each task asks.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  cwgnc tasks
+  cwgnc tasks builtin:paraphrase --output paraphrase
+  cwgnc tasks builtin:paraphrase --seed 7 --output paraphrase-7     the sets that --task builtin:paraphrase@7 names
+  cwgnc tasks text --sentences 500000 --seed 1 --output text.txt")]
+pub(super) struct Tasks {
+    /// The task to write, as in builtin:entailment, or `text` [default: none, list the tasks]
+    #[arg(value_name = "WHAT")]
+    pub(super) what: Option<String>,
+    /// The folder for a task's files, or the file for the text [default for text: stdout]
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
+    /// The seed of the sets or of the text [default: 0]
+    #[arg(long, value_name = "SEED")]
+    pub(super) seed: Option<u64>,
+    /// How many sentences of text [default: 1000]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(super) sentences: Option<usize>,
+}
+
 /// Show a model folder: its shape, its components with their sizes and norms, and what a fine-tuning would initialise.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Inspect {
@@ -287,17 +311,12 @@ pub(super) struct ModelArg {
     pub(super) dir: PathBuf,
 }
 
-/// Labelled data: a GLUE task with its folder, or a file.
+/// Labelled data: a GLUE task with its folder, a built-in task, or a file.
 #[derive(Debug, ClapArgs)]
 pub(super) struct DataArgs {
-    /// cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte or wnli
-    #[arg(
-        long,
-        visible_alias = "task-name",
-        value_name = "TASK",
-        requires = "data",
-        help_heading = "Data"
-    )]
+    /// cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte or wnli, with --data; or a task that needs no file: builtin:acceptability,
+    /// builtin:entailment, builtin:paraphrase or builtin:similarity (@7 after the name: the data set of seed 7)
+    #[arg(long, visible_alias = "task-name", value_name = "TASK", help_heading = "Data")]
     pub(super) task: Option<String>,
     /// The task's folder, in GLUE's layout (train.tsv, dev.tsv)
     #[arg(long, value_name = "DIR", requires = "task", help_heading = "Data")]

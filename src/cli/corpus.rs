@@ -3,6 +3,8 @@
 use super::Error;
 use super::args::{DataArgs, Finetune};
 use super::choice::ProblemType;
+use super::task::Chosen;
+use crate::builtin::{Choice, tsv};
 use crate::checkpoint;
 use crate::data::{
     Dataset, Example, LabelSpace, Labels, Metric, Task, TextColumns, TextEncoder, UserColumns, read_glue,
@@ -12,11 +14,14 @@ use crate::model::{ModelConfig, Problem};
 use crate::train::Sequence;
 use std::path::{Path, PathBuf};
 
-/// A labelled file and where it came from.
+/// A labelled file, or a set of a built-in task, and where it came from.
 #[derive(Debug)]
 pub(super) struct Source {
+    /// The file, or the name of the set.
     pub(super) path: PathBuf,
     pub(super) set: Dataset,
+    /// Of a set that was made here, the hash of all of it as a file.
+    made: Option<String>,
     /// What is appended to the names of its metrics (`_mm` for MNLI mismatched).
     pub(super) suffix: &'static str,
 }
@@ -38,7 +43,22 @@ impl Source {
     fn new(path: PathBuf, set: Dataset, suffix: &'static str, limit: Option<usize>) -> Self {
         let mut set = set;
         set.examples.truncate(limit.unwrap_or(usize::MAX));
-        Self { path, set, suffix }
+        Self {
+            path,
+            set,
+            made: None,
+            suffix,
+        }
+    }
+
+    /// A set of a built-in task, as in `builtin:paraphrase@0/train`.
+    fn made(choice: Choice, part: &str, set: Dataset, limit: Option<usize>) -> Self {
+        let name = format!("builtin:{}@{}/{part}", choice.task.name(), choice.seed);
+        let hash = checkpoint::fnv1a64(tsv(choice.task, &set).as_bytes());
+        Self {
+            made: Some(hash),
+            ..Self::new(name.into(), set, "", limit)
+        }
     }
 
     /// The tokenised examples with their targets.
@@ -58,30 +78,40 @@ impl Source {
             .collect())
     }
 
-    /// The file's name and a hash of its bytes.
+    /// The file's name and a hash of its bytes; of a set that was made here, those of the file that `cwgnc tasks` would write.
     pub(super) fn fingerprint(&self) -> Result<(String, String), Error> {
-        Ok((
-            self.path.display().to_string(),
-            checkpoint::fnv1a64(&checkpoint::read(&self.path)?),
-        ))
+        let hash = match &self.made {
+            Some(hash) => hash.clone(),
+            None => checkpoint::fnv1a64(&checkpoint::read(&self.path)?),
+        };
+        Ok((self.path.display().to_string(), hash))
     }
 }
 
 impl Corpus {
     /// The files that a fine-tuning reads.
     pub(super) fn for_finetuning(args: &Finetune) -> Result<Self, Error> {
-        if let (Some(task), Some(dir)) = (&args.data.task, &args.data.data) {
-            let task = Task::parse(task)?;
-            let train = read_glue(dir, task, task.train_file, Labels::Required)?;
-            let train = Source::new(dir.join(task.train_file), train, "", args.max_train_samples);
-            return Ok(Self {
-                train: Some(train),
-                ..Self::of_task(task, dir, args.data.max_eval_samples)?
-            });
+        if let Some(task) = &args.data.task {
+            return match Chosen::parse(task, args.data.data.as_deref())? {
+                Chosen::Glue(task, dir) => {
+                    let train = read_glue(dir, task, task.train_file, Labels::Required)?;
+                    let train = Source::new(dir.join(task.train_file), train, "", args.max_train_samples);
+                    Ok(Self {
+                        train: Some(train),
+                        ..Self::of_task(task, dir, args.data.max_eval_samples)?
+                    })
+                }
+                Chosen::Builtin(choice) => Ok(Self::of_builtin(
+                    choice,
+                    args.max_train_samples,
+                    args.data.max_eval_samples,
+                )),
+            };
         }
         let (Some(train), Some(dev)) = (&args.train_file, &args.data.validation_file) else {
             return Err(Error::Usage(
-                "what to train on is missing: give --task and --data, or --train-file and --validation-file"
+                "what to train on is missing: give --task and --data, --task builtin:NAME, or --train-file and \
+                 --validation-file"
                     .to_owned(),
             ));
         };
@@ -104,14 +134,15 @@ impl Corpus {
 
     /// The files that an evaluation of a saved model reads.
     pub(super) fn for_evaluation(args: &DataArgs, config: &ModelConfig) -> Result<Self, Error> {
-        if let (Some(task), Some(dir)) = (&args.task, &args.data) {
-            let corpus = Self::of_task(Task::parse(task)?, dir, args.max_eval_samples)?;
+        if let Some(task) = &args.task {
+            let corpus = Self::dev_of(task, args.data.as_deref(), args.max_eval_samples)?;
             check_labels(config, &corpus.labels, task)?;
             return Ok(corpus);
         }
         let Some(path) = &args.validation_file else {
             return Err(Error::Usage(
-                "what to evaluate on is missing: give --task and --data, or --validation-file".to_owned(),
+                "what to evaluate on is missing: give --task and --data, --task builtin:NAME, or --validation-file"
+                    .to_owned(),
             ));
         };
         let labels = label_space(config);
@@ -124,6 +155,28 @@ impl Corpus {
             labels,
             metrics,
         })
+    }
+
+    /// What a task's name stands for, without its training set.
+    fn dev_of(task: &str, data: Option<&Path>, limit: Option<usize>) -> Result<Self, Error> {
+        match Chosen::parse(task, data)? {
+            Chosen::Glue(task, dir) => Self::of_task(task, dir, limit),
+            Chosen::Builtin(choice) => Ok(Self {
+                train: None,
+                ..Self::of_builtin(choice, None, limit)
+            }),
+        }
+    }
+
+    fn of_builtin(choice: Choice, train_limit: Option<usize>, dev_limit: Option<usize>) -> Self {
+        let (sets, glue) = (choice.task.generate(choice.seed), choice.task.stands_for());
+        Self {
+            train: Some(Source::made(choice, "train", sets.train, train_limit)),
+            dev: vec![Source::made(choice, "dev", sets.dev, dev_limit)],
+            labels: glue.label_space(),
+            metrics: glue.metrics,
+            headline: glue.headline,
+        }
     }
 
     fn of_task(task: &'static Task, dir: &Path, limit: Option<usize>) -> Result<Self, Error> {
@@ -159,8 +212,8 @@ pub(super) fn to_predict(args: &super::args::Predict, config: &ModelConfig) -> R
         };
         return Ok(read_user(path, &columns, &label_space(config), Labels::Optional)?.examples);
     }
-    if let (Some(task), Some(dir)) = (&args.task, &args.data) {
-        let corpus = Corpus::of_task(Task::parse(task)?, dir, None)?;
+    if let Some(task) = &args.task {
+        let corpus = Corpus::dev_of(task, args.data.as_deref(), None)?;
         check_labels(config, &corpus.labels, task)?;
         return Ok(corpus
             .dev
@@ -169,7 +222,8 @@ pub(super) fn to_predict(args: &super::args::Predict, config: &ModelConfig) -> R
             .collect());
     }
     Err(Error::Usage(
-        "what to predict is missing: give --text, --file, or --task and --data".to_owned(),
+        "what to predict is missing: give --text, --file, --task and --data, or --task builtin:NAME"
+            .to_owned(),
     ))
 }
 

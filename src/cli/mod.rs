@@ -1,12 +1,12 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`) or a folder (`pretrain`, `clip`, `oracle` for the commands
-//! of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`, `choice` and
-//! `number` (the flags; `stabilise` has those for what others do for stability), `corpus` and `inputs` (from flags to tokenised
-//! sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of several evaluations),
-//! `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `progress` (the line on
-//! the terminal).
+//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`) or a folder (`pretrain`, `clip`, `oracle` for the
+//! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
+//! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
+//! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of
+//! several evaluations), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints),
+//! `progress` (the line on the terminal).
 
 mod args;
 mod best;
@@ -32,6 +32,8 @@ mod score;
 mod settings;
 mod stabilise;
 mod study;
+mod task;
+mod tasks;
 mod training;
 
 use crate::checkpoint::CheckpointError;
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         args::Command::Clip(args) => clip::command(&args).map_err(Error::judging),
         args::Command::Report(args) => report::command(&args).map(|()| 0),
         args::Command::Study(args) => study::command(&args).map(|()| 0),
+        args::Command::Tasks(args) => tasks::command(&args).map(|()| 0),
         args::Command::Cases(args) => oracle::cases::command(&args).map_err(Error::judging),
         args::Command::Check(args) => oracle::check::command(&args).map_err(Error::judging),
         args::Command::Identify(args) => oracle::identify::command(&args).map_err(Error::judging),

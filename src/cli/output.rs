@@ -55,7 +55,7 @@ pub(super) fn folder(args: &Finetune) -> PathBuf {
             .file_name()
             .map_or("model".to_owned(), |name| name.to_string_lossy().into_owned());
         let task = match (&args.data.task, &args.train_file) {
-            (Some(task), _) => task.to_lowercase(),
+            (Some(task), _) => crate::study::folder_name(&task.to_lowercase()),
             (None, Some(file)) => stem(file),
             (None, None) => "data".to_owned(),
         };

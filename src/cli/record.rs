@@ -39,12 +39,19 @@ pub(super) fn record(
         .chain(encoder.files().map(|(name, bytes)| in_folder(name, bytes)))
         .map(|(path, hash)| (path.display().to_string(), hash.into()))
         .collect();
+    let builtin = args
+        .data
+        .task
+        .as_deref()
+        .and_then(|task| super::task::builtin(task).ok().flatten());
+    let builtin = builtin.map(|choice| json!({"task": choice.task.name(), "seed": choice.seed}));
     let record = json!({
         "cwgnc_version": env!("CARGO_PKG_VERSION"),
         "settings": settings(args, config, total_steps),
         "labels": config.labels,
         "model_files": model,
         "data_files": files,
+        "builtin": builtin,
         "tensors": {
             "taken": report.taken.len(),
             "renamed": report.renamed.len(),

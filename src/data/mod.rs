@@ -32,6 +32,7 @@ pub use label::LabelSpace;
 pub use majority::majority;
 pub use metric::{Metric, Predictions, evaluate};
 pub use read::{Dataset, Example, Labels};
+pub(crate) use task::nearest_of;
 pub use task::{Columns, DevFile, Incomplete, Outcome, TASKS, Task, TaskLabel};
 pub use text::{is_held_out, pack_lines, read_paragraphs};
 pub use user::{TextColumns, UserColumns, read_user, read_user_train};

@@ -253,13 +253,17 @@ impl Task {
 
 /// The known name that takes the fewest edits to reach, if two or fewer do; the first in the table of several.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let wanted = plain(name);
-    TASKS
-        .iter()
-        .map(|task| (edits(&wanted, task.key), task.key))
+    nearest_of(&plain(name), TASKS.iter().map(|task| task.key))
+}
+
+/// The known name that takes the fewest edits to reach, if two or fewer do; the first of several.
+pub(crate) fn nearest_of<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .into_iter()
+        .map(|known| (edits(name, known), known))
         .filter(|&(distance, _)| distance <= 2)
         .min_by_key(|&(distance, _)| distance)
-        .map(|(_, key)| key)
+        .map(|(_, known)| known)
 }
 
 /// Lower case, without hyphens and underscores.

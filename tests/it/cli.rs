@@ -24,6 +24,7 @@ mod streams;
 mod study;
 mod study_killed;
 mod study_refused;
+mod tasks;
 mod user_data;
 
 use crate::scratch;

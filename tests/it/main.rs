@@ -2,6 +2,8 @@
 
 #[cfg(feature = "checkpoint")]
 mod adamw;
+#[cfg(feature = "data")]
+mod builtin;
 #[cfg(feature = "checkpoint")]
 mod checkpoint;
 #[cfg(feature = "cli")]

@@ -32,10 +32,10 @@ fn figure(lines: &[Value]) -> Panels {
             ..Line::default()
         }
     };
-    let panel = |title: &str, line: Line, is_apart: bool| Panel {
+    let panel = |title: &str, line: Line, is_share: bool| Panel {
         title: title.to_owned(),
         lines: vec![line],
-        is_apart,
+        is_share,
     };
     Panels {
         title: "Held-out loss and accuracy of the masked tokens".to_owned(),

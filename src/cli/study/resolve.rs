@@ -3,8 +3,9 @@
 use super::args::{StudyArgs, What};
 use super::file::{self, StudyFile};
 use super::flags::Flags;
+use crate::builtin::Choice;
 use crate::checkpoint;
-use crate::cli::Error;
+use crate::cli::{Error, task};
 use crate::clip::{ClipPolicy, nearest};
 use crate::data::Task;
 use crate::study::presets::{PRESETS, SEEDS};
@@ -156,12 +157,19 @@ fn condition(name: &str, described: &[Part], flags: &Flags) -> Result<Part, Erro
     })
 }
 
-/// The tasks with their folders.
-fn tasks(what: &What, file: &StudyFile, common: &Settings) -> Result<Vec<Part>, Error> {
+/// The tasks by name, those of the study file or those that are asked for.
+fn named_tasks(what: &What, file: &StudyFile) -> Result<Vec<Part>, Error> {
     let mut tasks = file.tasks.clone();
     if tasks.is_empty() {
         for name in &what.task {
-            let (name, settings) = (Task::parse(name)?.key.to_owned(), Settings::default());
+            let mut settings = Settings::default();
+            let name = match task::builtin(name)? {
+                Some(choice) => {
+                    settings.set("task", choice.to_string());
+                    folder_name(&choice.to_string())
+                }
+                None => task::glue(name)?.key.to_owned(),
+            };
             tasks.push(Part { name, settings });
         }
     } else {
@@ -171,15 +179,22 @@ fn tasks(what: &What, file: &StudyFile, common: &Settings) -> Result<Vec<Part>, 
             ));
         }
         for name in &what.task {
-            if tasks.iter().all(|part| part.name != *name) {
+            if tasks.iter().all(|part| part.name != folder_name(name)) {
                 let known = names_of(&tasks).join(", ");
                 return Err(Error::Usage(format!(
                     "task `{name}` is not in the study file; it has {known}"
                 )));
             }
         }
-        tasks.retain(|part| what.task.is_empty() || what.task.contains(&part.name));
+        let asked: Vec<String> = what.task.iter().map(|name| folder_name(name)).collect();
+        tasks.retain(|part| asked.is_empty() || asked.contains(&part.name));
     }
+    Ok(tasks)
+}
+
+/// The tasks with their folders.
+fn tasks(what: &What, file: &StudyFile, common: &Settings) -> Result<Vec<Part>, Error> {
+    let mut tasks = named_tasks(what, file)?;
     if let (true, Some(path)) = (tasks.is_empty(), common.get("train-file")) {
         let stem = Path::new(path)
             .file_stem()
@@ -195,12 +210,19 @@ fn tasks(what: &What, file: &StudyFile, common: &Settings) -> Result<Vec<Part>, 
             "--data names {folders} folders for {tasks} tasks; give one for each task, or one with all of GLUE in it"
         )));
     }
+    let (mut builtin, mut folders) = (false, false);
     for (i, part) in tasks.iter_mut().enumerate() {
         let all = common.clone().with(&part.settings);
         if all.get("train-file").is_some() {
             continue;
         }
-        let task = Task::parse(all.get("task").unwrap_or(&part.name))?;
+        if let Some(choice) = builtin_of(all.get("task"), &part.name)? {
+            part.settings.set("task", choice.to_string());
+            builtin = true;
+            continue;
+        }
+        folders = true;
+        let task = task::glue(all.get("task").unwrap_or(&part.name))?;
         let data = what.data.get(i).or(what.data.first()).cloned();
         let Some(data) = data.or_else(|| all.get("data").map(PathBuf::from)) else {
             return Err(Error::Usage(format!(
@@ -212,7 +234,21 @@ fn tasks(what: &What, file: &StudyFile, common: &Settings) -> Result<Vec<Part>, 
         part.settings
             .set("data", glue_folder(&data, task).display().to_string());
     }
+    if builtin && !folders && !what.data.is_empty() {
+        return Err(Error::Usage(
+            "--data cannot be used with built-in tasks alone: they read no files".to_owned(),
+        ));
+    }
     Ok(tasks)
+}
+
+/// The built-in task that a part sets or, in `[task."builtin:NAME"]`, is named after; the name has become a folder's.
+fn builtin_of(set: Option<&str>, name: &str) -> Result<Option<Choice>, Error> {
+    match (set, name.strip_prefix("builtin-")) {
+        (Some(set), _) => task::builtin(set),
+        (None, Some(name)) => task::builtin(&format!("builtin:{}", name.replacen('-', "@", 1))),
+        (None, None) => Ok(None),
+    }
 }
 
 /// The folder of a task: the one given, or the one of the task's name in it.

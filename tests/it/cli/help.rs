@@ -12,7 +12,7 @@ fn version() {
 fn every_command_has_help() {
     let all = cwgnc(&["--help"]).succeeded();
     for command in [
-        "finetune", "eval", "predict", "inspect", "clip", "report", "study",
+        "finetune", "eval", "predict", "inspect", "clip", "report", "study", "tasks",
     ] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         for flag in ["--help", "-h"] {

@@ -91,11 +91,13 @@ fn a_negative_learning_rate() {
 fn nothing_to_work_on() {
     let dir = scratch::folder("cli-flags-nothing");
     let model = |command: &str| cwgnc(&[&[command], DEMO_MODEL].concat());
-    let train = "what to train on is missing: give --task and --data, or --train-file and --validation-file";
+    let train = "what to train on is missing: give --task and --data, --task builtin:NAME, or --train-file and --validation-file";
     model("finetune").refused(&dir, 2, train);
-    let eval = "what to evaluate on is missing: give --task and --data, or --validation-file";
+    let eval =
+        "what to evaluate on is missing: give --task and --data, --task builtin:NAME, or --validation-file";
     model("eval").refused(&dir, 2, eval);
-    let predict = "what to predict is missing: give --text, --file, or --task and --data";
+    let predict =
+        "what to predict is missing: give --text, --file, --task and --data, or --task builtin:NAME";
     model("predict").refused(&dir, 2, predict);
     for command in ["finetune", "eval", "predict"] {
         let message = "the following required arguments were not provided:\n  --model <DIR>";
@@ -119,7 +121,6 @@ fn flags_that_do_not_go_together() {
         assert!(stderr.starts_with(&message), "{stderr}");
         assert_eq!(code, Some(2));
     };
-    missing(&["--task", "rte"], "--data <DIR>");
     missing(&["--data", "x"], "--task <TASK>");
     missing(&["--train-file", "x.csv"], "--validation-file <FILE>");
     let clash = |flags: &[&str], one: &str, other: &str| {

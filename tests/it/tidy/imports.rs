@@ -23,6 +23,7 @@ layer  module      may use
 3      data        layer 0, model (types)
 3      train       layer 0, clip, optim, model
 3      cases       layer 0, clip (types), oracle, checkpoint
+4      builtin     layer 0, data, model (types)
 4      study       layer 0
 4      report      nothing
 5      cli         everything
