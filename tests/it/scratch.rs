@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// An empty folder of this name; names differ from test to test.
-#[cfg(feature = "data")]
+#[cfg(any(feature = "checkpoint", feature = "data"))]
 pub(crate) fn folder(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if path.exists() {
