@@ -1,5 +1,6 @@
 //! The values of flags that have only a few.
 
+use crate::optim::AdamWForm;
 use clap::ValueEnum;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,6 +23,16 @@ pub(super) enum Optimizer {
     AdamwHfUncorrected,
     /// torch.optim.AdamW
     AdamwTorch,
+}
+
+impl Optimizer {
+    pub(super) fn form(self) -> AdamWForm {
+        match self {
+            Self::AdamwHf => AdamWForm::HuggingFace { correct_bias: true },
+            Self::AdamwHfUncorrected => AdamWForm::HuggingFace { correct_bias: false },
+            Self::AdamwTorch => AdamWForm::Torch,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -8,7 +8,7 @@ use super::inputs::Inputs;
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
 use super::plan::{adamw, plan};
-use super::progress::{Progress, clock};
+use super::progress::Progress;
 use super::record::{Start, record, start};
 use super::score::{Scores, scores};
 use super::training::{TrainingLoop, check_finite, named};
@@ -20,7 +20,6 @@ use crate::real::Real;
 use crate::train::{Plan, Run, Sequence, Trainer, UpdateMeter};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Runs the command.
 pub(super) fn command(args: &Finetune) -> Result<(), Error> {
@@ -303,13 +302,5 @@ fn print_results(scores: &[Scores], totals: &TrainingTotals) -> Result<(), Error
     for line in named(scores) {
         print(&line)?;
     }
-    if totals.steps == 0 {
-        return Ok(());
-    }
-    let time = clock(Duration::from_secs_f64(totals.seconds));
-    let speed = totals.tokens as f64 / totals.seconds;
-    print(&format!(
-        "trained {} steps in {time} ({speed:.0} tokens/s)",
-        totals.steps
-    ))
+    totals.summary().map_or(Ok(()), |line| print(&line))
 }

@@ -1,12 +1,14 @@
 //! The output folder of a run: who may write into it, and its JSON files.
 
 use super::args::Finetune;
+use super::progress::clock;
 use super::score::Scores;
 use super::{Error, resume};
 use crate::checkpoint;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The settings, versions and hashes of a run.
 pub(super) const RUN: &str = "run.json";
@@ -158,6 +160,13 @@ pub(super) struct TrainingTotals {
 }
 
 impl TrainingTotals {
+    /// How long the steps of this process took, if there were any.
+    pub(super) fn summary(&self) -> Option<String> {
+        let time = clock(Duration::from_secs_f64(self.seconds));
+        let speed = self.tokens as f64 / self.seconds;
+        (self.steps > 0).then(|| format!("trained {} steps in {time} ({speed:.0} tokens/s)", self.steps))
+    }
+
     /// The mean loss of all steps so far.
     pub(super) fn mean_loss(&self) -> Option<f64> {
         (self.all_steps > 0).then(|| self.loss_sum / self.all_steps as f64)

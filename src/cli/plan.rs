@@ -1,8 +1,7 @@
 //! From flags to what training asks for: the plan of a run and the optimiser's constants.
 
 use super::args::Finetune;
-use super::choice::Optimizer;
-use crate::optim::{AdamWForm, AdamWSettings, LinearSchedule};
+use crate::optim::{AdamWSettings, LinearSchedule};
 use crate::train::{Plan, Seeds};
 
 /// What the run does at each step, for a training set of so many examples and a model of so many layers.
@@ -29,11 +28,7 @@ pub(super) fn plan(args: &Finetune, examples: usize, layers: usize) -> Plan {
 /// The optimiser's constants.
 pub(super) fn adamw(args: &Finetune) -> AdamWSettings {
     AdamWSettings {
-        form: match args.optimizer {
-            Optimizer::AdamwHf => AdamWForm::HuggingFace { correct_bias: true },
-            Optimizer::AdamwHfUncorrected => AdamWForm::HuggingFace { correct_bias: false },
-            Optimizer::AdamwTorch => AdamWForm::Torch,
-        },
+        form: args.optimizer.form(),
         beta1: args.adam_beta1,
         beta2: args.adam_beta2,
         epsilon: args.adam_epsilon,

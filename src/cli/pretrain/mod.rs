@@ -10,22 +10,22 @@ mod record;
 
 use self::args::Pretrain;
 use self::inputs::Inputs;
-use super::choice::{Dtype, Optimizer};
+use super::choice::Dtype;
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
-use super::progress::{Progress, clock};
+use super::progress::Progress;
 use super::record::{Start, start};
 use super::training::{add, check_finite, parameter_norms, training_line, warn_about_missing_gradients};
 use super::{Error, in_threads, print, resume};
 use crate::checkpoint::{self, Width};
 use crate::data::TextEncoder;
 use crate::model::{MaskedLanguageModel, ModelConfig};
-use crate::optim::{AdamWForm, AdamWSettings, LinearSchedule};
+use crate::optim::{AdamWSettings, LinearSchedule};
 use crate::real::Real;
 use crate::train::{FillScores, MaskedText, NotFinite, Plan, Run, Seeds, Stabilisers, Trainer, fill};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 type Pretraining<'a, T> = Run<'a, T, MaskedLanguageModel<T>, MaskedText>;
 
@@ -128,15 +128,7 @@ impl<'a, T: Real> Job<'a, T> {
                 results[name].as_f64().unwrap_or(f64::NAN)
             ))?;
         }
-        if totals.steps == 0 {
-            return Ok(());
-        }
-        let time = clock(Duration::from_secs_f64(totals.seconds));
-        let speed = totals.tokens as f64 / totals.seconds;
-        print(&format!(
-            "trained {} steps in {time} ({speed:.0} tokens/s)",
-            totals.steps
-        ))
+        totals.summary().map_or(Ok(()), |line| print(&line))
     }
 
     /// Takes the steps, writes the model and the results; gives what was measured.
@@ -334,11 +326,7 @@ fn plan(args: &Pretrain, sequences: usize) -> Plan {
 /// The optimiser's constants.
 fn adamw(args: &Pretrain) -> AdamWSettings {
     AdamWSettings {
-        form: match args.optimizer {
-            Optimizer::AdamwHf => AdamWForm::HuggingFace { correct_bias: true },
-            Optimizer::AdamwHfUncorrected => AdamWForm::HuggingFace { correct_bias: false },
-            Optimizer::AdamwTorch => AdamWForm::Torch,
-        },
+        form: args.optimizer.form(),
         beta1: args.adam_beta1,
         beta2: args.adam_beta2,
         epsilon: args.adam_epsilon,
