@@ -59,6 +59,8 @@ pub mod cli;
 pub mod clip;
 #[cfg(feature = "data")]
 pub mod data;
+#[cfg(any(feature = "checkpoint", feature = "data"))]
+pub mod embedded;
 pub mod gemm;
 pub mod model;
 pub mod nn;

@@ -5,6 +5,8 @@
 //!   generators*, OOPSLA 2014), hash a few integers to 64 random bits. Dropout asks for millions of bits a step; they
 //!   depend on (seed, step, site, sequence, position, element) alone, so threads, packing and resuming change nothing.
 //! * [`stream`], a `ChaCha8` generator for each (seed, purpose), for initial weights and the order of the examples.
+//!
+//! [`Draw`] counts for those who ask one number after the other: cases and sentences.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -38,6 +40,51 @@ pub fn stream(seed: u64, purpose: &str, index: u64) -> ChaCha8Rng {
 /// A number in `[0, 1)` from 64 random bits: the first 53 of them, as a fraction.
 pub fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 * (0.5_f64).powi(53)
+}
+
+/// Numbers for one purpose, one after the other: the `k`-th is a function of the seed, the purpose and `k`.
+#[derive(Debug)]
+pub struct Draw {
+    key: u64,
+    count: u64,
+}
+
+impl Draw {
+    /// The numbers of a seed and a purpose, from the first.
+    pub fn new(seed: u64, purpose: &str) -> Self {
+        let bytes = purpose.bytes().map(u64::from);
+        let parts: Vec<u64> = std::iter::once(seed).chain(bytes).collect();
+        Self {
+            key: key(&parts),
+            count: 0,
+        }
+    }
+
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.count += 1;
+        key(&[self.key, self.count])
+    }
+
+    /// A number below `n`. The bias of `n / 2⁶⁴` is of no account here.
+    pub fn below(&mut self, n: usize) -> usize {
+        ((u128::from(self.bits()) * n as u128) >> 64) as usize
+    }
+
+    /// One of these.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn choose<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())].clone()
+    }
+
+    /// These in random order.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, self.below(i + 1));
+        }
+    }
 }
 
 /// A uniform integer in `0..n`, without bias (rejection above the largest multiple of `n`).

@@ -6,44 +6,10 @@
 //! its category, what it takes, what it means) no example to train on has told.
 
 use super::lexicon::{Category, Frame, Gender, Lexicon, Verb, VerbClass, lexicon};
-use crate::random;
+use crate::random::{self, Draw};
 
 /// The probability that a word of a development sentence comes from the words that training never shows.
 pub(super) const UNSEEN: f64 = 0.8;
-
-/// Numbers for one purpose.
-#[derive(Debug)]
-struct Draw {
-    key: u64,
-    count: u64,
-}
-
-impl Draw {
-    fn new(seed: u64, purpose: &str) -> Self {
-        let bytes = purpose.bytes().map(u64::from);
-        let parts: Vec<u64> = std::iter::once(seed).chain(bytes).collect();
-        Self {
-            key: random::key(&parts),
-            count: 0,
-        }
-    }
-
-    fn bits(&mut self) -> u64 {
-        self.count += 1;
-        random::key(&[self.key, self.count])
-    }
-
-    /// A number below `n`. The bias of `n / 2⁶⁴` is of no account here.
-    fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.bits()) * n as u128) >> 64) as usize
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, self.below(i + 1));
-        }
-    }
-}
 
 /// Which set's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,11 +149,11 @@ impl Speaker {
 
     /// Uniform in `[0, 1)`.
     pub(super) fn unit(&mut self) -> f64 {
-        (self.draw.bits() >> 11) as f64 / (1_u64 << 53) as f64
+        random::unit(self.draw.bits())
     }
 
     pub(super) fn choose<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.draw.below(from.len())].clone()
+        self.draw.choose(from)
     }
 
     pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {

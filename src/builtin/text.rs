@@ -1,9 +1,11 @@
 //! Plain English from the grammar, to learn the words from: short paragraphs, one sentence a line.
 //!
-//! What the tasks ask is said here in context and never as a question with an answer: that a heron is a bird and what
-//! birds do, that someone wealthy is rich and not poor, who bought when another sold, what follows from what. Half of the
-//! sentences are ordinary ones of every construction that the grammar knows.
+//! What the tasks ask is said here in context: that a heron is a bird and what birds do, that someone wealthy is rich and not
+//! poor, who bought when another sold, what follows from what. A third of the paragraphs are two sentences of which a word
+//! says how they agree (`judged`); without them a small encoder learns words and hardly to compare sentences. Many
+//! others are ordinary sentences of every construction that the grammar knows.
 
+mod judged;
 mod logic;
 mod words;
 
@@ -18,7 +20,7 @@ use std::collections::HashSet;
 type Lines = Vec<String>;
 
 /// The kinds of paragraphs; one of them is drawn for each.
-const KINDS: [fn(&mut Speaker) -> Lines; 17] = [
+const KINDS: [fn(&mut Speaker) -> Lines; 26] = [
     story,
     story,
     notes,
@@ -36,6 +38,15 @@ const KINDS: [fn(&mut Speaker) -> Lines; 17] = [
     logic::comparison,
     logic::claims,
     logic::order_and_success,
+    judged::reasoning,
+    judged::reasoning,
+    judged::reasoning,
+    judged::rewording,
+    judged::rewording,
+    judged::rewording,
+    judged::likeness,
+    judged::likeness,
+    judged::likeness,
 ];
 
 /// Paragraphs with a blank line between them, cut after this many sentences; none of them is in a development set of the data
@@ -57,7 +68,12 @@ pub fn text(seed: u64, sentences: usize) -> String {
         speaker.begin();
         let mut lines = speaker.choose(&KINDS)(&mut speaker);
         let mut said = HashSet::new();
-        lines.retain(|line| !kept_back.contains(line) && said.insert(line.clone()));
+        let bare = |line: &str| {
+            line.split_once(judged::MARK)
+                .map_or(line, |(_, said)| said)
+                .to_owned()
+        };
+        lines.retain(|line| !kept_back.contains(&bare(line)) && said.insert(bare(line)));
         if lines.is_empty() {
             continue;
         }

@@ -3,56 +3,40 @@
 use crate::oracle::{Format, Tensor};
 use crate::random;
 
-/// A source of numbers for one purpose.
-pub(super) struct Draw {
-    key: u64,
-    count: u64,
-}
+/// Numbers for tensors.
+pub(super) struct Draw(random::Draw);
 
 impl Draw {
     pub(super) fn new(seed: u64, purpose: &str) -> Self {
-        let bytes = purpose.bytes().map(u64::from);
-        let parts: Vec<u64> = std::iter::once(seed).chain(bytes).collect();
-        Self {
-            key: random::key(&parts),
-            count: 0,
-        }
+        Self(random::Draw::new(seed, purpose))
     }
 
-    fn bits(&mut self) -> u64 {
-        self.count += 1;
-        random::key(&[self.key, self.count])
-    }
-
-    /// A number below `n`. The bias of `n / 2⁶⁴` is of no account here.
+    /// A number below `n`.
     pub(super) fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.bits()) * n as u128) >> 64) as usize
+        self.0.below(n)
     }
 
     /// One of these.
     pub(super) fn choose<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())].clone()
+        self.0.choose(from)
     }
 
     /// `x` or `-x`.
     pub(super) fn sign(&mut self, x: f64) -> f64 {
-        if self.bits() & 1 == 0 { x } else { -x }
+        if self.0.bits() & 1 == 0 { x } else { -x }
     }
 
     /// A number of either sign with a magnitude in `[2^lowest, 2^(highest + 1))`, every binade alike.
     pub(super) fn number(&mut self, lowest: i32, highest: i32) -> f64 {
         let binades: Vec<i32> = (lowest..=highest).collect();
         let exponent = self.choose(&binades);
-        let significand = 1.0 + (self.bits() >> 12) as f64 * Format::F64.unit_roundoff();
+        let significand = 1.0 + (self.0.bits() >> 12) as f64 * Format::F64.unit_roundoff();
         self.sign(times_power_of_two(significand, exponent))
     }
 
     /// These in random order.
     pub(super) fn shuffle(&mut self, x: &mut [f64]) {
-        for i in (1..x.len()).rev() {
-            let j = self.below(i + 1);
-            x.swap(i, j);
-        }
+        self.0.shuffle(x);
     }
 
     /// A vector of ordinary numbers.

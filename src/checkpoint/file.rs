@@ -1,7 +1,8 @@
 //! Whole files: read with a name in the error, written completely or not at all, identified by a hash.
 
 use super::CheckpointError;
-use std::fs::{self, File};
+use crate::embedded;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -9,12 +10,12 @@ use tempfile::NamedTempFile;
 /// Bytes collected before they go to the operating system.
 const BUFFER: usize = 1 << 18;
 
-/// The whole file.
+/// The whole file; one of [`embedded`](crate::embedded)'s if the path is in a built-in encoder.
 ///
 /// # Errors
 /// [`CheckpointError::Read`], with the path and the system's reason.
 pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
-    fs::read(path).map_err(|source| CheckpointError::Read {
+    embedded::read(path).map_err(|source| CheckpointError::Read {
         path: path.to_owned(),
         source,
     })

@@ -13,25 +13,6 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-/// Writes a model folder: `config.json`, then `model.safetensors` with the tensors in `T`'s width under the names of
-/// the walk. The folder is made if need be; other files in it stay.
-///
-/// The weights come last, so a new folder that has them is complete. Values are written as they are, finite or not: a
-/// diverged model can be looked at, though [`load_into`](super::load_into) refuses to go on from it.
-///
-/// # Errors
-/// [`CheckpointError`] if a file cannot be written, or the configuration is one that could not be read back.
-pub fn save_model<T: Real>(
-    dir: &Path,
-    config: &ModelConfig,
-    base: &Map<String, Value>,
-    model: &impl ParamTree<T>,
-) -> Result<(), CheckpointError> {
-    create(dir)?;
-    config_write::write_config::<T>(dir, config, base)?;
-    save_tensors(&dir.join("model.safetensors"), &model.params())
-}
-
 /// How wide the numbers of a saved model are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
@@ -41,15 +22,52 @@ pub enum Width {
     Half,
 }
 
+/// Writes a model folder: `config.json`, then `model.safetensors` with the tensors under the names of the walk. The folder is
+/// made if need be; other files in it stay.
+///
+/// The weights come last, so a new folder that has them is complete. Values are written as they are, finite or not: a
+/// diverged model can be looked at, though [`load_into`](super::load_into) refuses to go on from it.
+///
+/// # Errors
+/// [`CheckpointError`] if a file cannot be written, if the configuration is one that could not be read back, or if a finite
+/// value is beyond the range of [`Width::Half`].
+pub fn save_model<T: Real>(
+    dir: &Path,
+    config: &ModelConfig,
+    base: &Map<String, Value>,
+    model: &impl ParamTree<T>,
+    width: Width,
+) -> Result<(), CheckpointError> {
+    save(
+        dir,
+        config,
+        base,
+        Architecture::SequenceClassification,
+        model,
+        width,
+    )
+}
+
 /// [`save_model`] for a [`MaskedLanguageModel`](crate::model::MaskedLanguageModel): the folder is that of
 /// transformers' `BertForMaskedLM`.
 ///
 /// # Errors
-/// Those of [`save_model`]; and [`CheckpointError::Write`] if a finite value is beyond the range of [`Width::Half`].
+/// Those of [`save_model`].
 pub fn save_masked_lm<T: Real>(
     dir: &Path,
     config: &ModelConfig,
     base: &Map<String, Value>,
+    model: &impl ParamTree<T>,
+    width: Width,
+) -> Result<(), CheckpointError> {
+    save(dir, config, base, Architecture::MaskedLm, model, width)
+}
+
+fn save<T: Real>(
+    dir: &Path,
+    config: &ModelConfig,
+    base: &Map<String, Value>,
+    architecture: Architecture,
     model: &impl ParamTree<T>,
     width: Width,
 ) -> Result<(), CheckpointError> {
@@ -68,7 +86,7 @@ pub fn save_masked_lm<T: Real>(
         let source = io::Error::new(io::ErrorKind::InvalidInput, problem);
         return Err(CheckpointError::Write { path, source });
     }
-    config_write::write(dir, config, base, Architecture::MaskedLm, name)?;
+    config_write::write(dir, config, base, architecture, name)?;
     save_as(&path, &params, dtype)
 }
 

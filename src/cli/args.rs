@@ -2,8 +2,9 @@
 
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
-use super::choice::{Dtype, EvalStrategy, Format, Optimizer, ProblemType, SaveStrategy};
+use super::choice::{Dtype, EvalStrategy, Format, Optimizer, ProblemType, SaveDtype, SaveStrategy};
 use super::clip::args::Clip;
+use super::first::First;
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
 use super::pretrain::args::Pretrain;
@@ -16,13 +17,22 @@ use std::path::PathBuf;
 
 /// Fine-tune BERT and RoBERTa on a CPU with component-wise gradient norm clipping (CWGNC).
 ///
-/// A model is a Hugging Face folder (config.json, model.safetensors, tokenizer.json or vocab.txt). Results go to
-/// stdout, progress and messages to stderr. Exit code 0: done; 1: something failed; 2: the command line is wrong.
+/// Without a command: a small study that needs no file, in about a minute, to see what this is for.
+///
+/// A model is a Hugging Face folder (config.json, model.safetensors, tokenizer.json or vocab.txt), or builtin:shallow, a
+/// small encoder that this program carries. Results go to stdout, progress and messages to stderr. Exit code 0: done; 1: something failed; 2: the command line is wrong.
 #[derive(Debug, Parser)]
-#[command(name = "cwgnc", version, max_term_width = 110)]
+#[command(
+    name = "cwgnc",
+    version,
+    max_term_width = 110,
+    args_conflicts_with_subcommands = true
+)]
 pub(super) struct Args {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) first: First,
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,6 +111,9 @@ pub(super) struct Finetune {
     /// When to write checkpoints and the model: after each epoch and at the end, or never
     #[arg(long, value_enum, default_value_t = SaveStrategy::Epoch, help_heading = "Output")]
     pub(super) save_strategy: SaveStrategy,
+    /// The number type of the model file at the end; checkpoints are exact
+    #[arg(long, value_enum, default_value_t = SaveDtype::F32, help_heading = "Output")]
+    pub(super) save_dtype: SaveDtype,
     /// Log every N-th step, the first and the last
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one, help_heading = "Output")]
     pub(super) logging_steps: usize,
@@ -129,6 +142,9 @@ pub(super) struct Finetune {
         help_heading = "Training"
     )]
     pub(super) clip: ClipPolicy,
+    /// Take only the shape and the tokenizer of --model, and fresh weights: what the task gives without pretraining
+    #[arg(long, conflicts_with_all = ["reinit_layers", "reinit_pooler", "mixout", "weight_decay_to_pretrained"], help_heading = "Training")]
+    pub(super) from_scratch: bool,
     /// The highest learning rate
     #[arg(long, value_name = "LR", default_value = "2e-5", value_parser = not_negative, help_heading = "Training")]
     pub(super) learning_rate: f64,
@@ -291,7 +307,7 @@ pub(super) struct Tasks {
 /// Show a model folder: its shape, its components with their sizes and norms, and what a fine-tuning would initialise.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Inspect {
-    /// The model folder
+    /// The model folder, or builtin:shallow
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
     /// Print JSON
@@ -301,7 +317,7 @@ pub(super) struct Inspect {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct ModelArg {
-    /// The model folder
+    /// The model folder, or builtin:shallow
     #[arg(
         long = "model",
         visible_alias = "model-name-or-path",

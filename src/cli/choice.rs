@@ -1,5 +1,6 @@
 //! The values of flags that have only a few.
 
+use crate::checkpoint::Width;
 use crate::optim::AdamWForm;
 use clap::ValueEnum;
 
@@ -41,6 +42,23 @@ pub(super) enum SaveStrategy {
     Epoch,
     /// Results and log alone
     No,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SaveDtype {
+    /// As wide as in training (with --dtype f64: 64 bits)
+    F32,
+    /// 16 bits, rounded to nearest
+    F16,
+}
+
+impl SaveDtype {
+    pub(super) fn width(self) -> Width {
+        match self {
+            Self::F32 => Width::Own,
+            Self::F16 => Width::Half,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -244,21 +244,22 @@ impl<'a, T: Real> Job<'a, T> {
             }
         }
         if self.args.save_strategy != SaveStrategy::No {
-            resume::save_model(&self.output, &config, &self.raw_config, &self.encoder, &model)?;
+            let width = self.args.save_dtype.width();
+            resume::save_model(
+                &self.output,
+                &config,
+                &self.raw_config,
+                &self.encoder,
+                &model,
+                width,
+            )?;
         }
         let train = output::train_results(&self.totals, sequences.len(), epoch);
         let mut eval = output::eval_results(&scores, Some(epoch));
         if let Some(step) = best_step {
             eval.insert("best_step".to_owned(), step.into());
         }
-        let all = output::merged(&train, &eval);
-        for (name, results) in [
-            ("train_results.json", &train),
-            (output::EVAL, &eval),
-            (output::ALL, &all),
-        ] {
-            output::write_json(&self.output.join(name), results)?;
-        }
+        let all = output::write_results(&self.output, &train, &eval)?;
         self.progress.wipe();
         let totals = self.totals;
         Ok(Trained { scores, totals, all })

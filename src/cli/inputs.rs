@@ -6,6 +6,7 @@ use super::corpus::{Corpus, Source, max_tokens};
 use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, SequenceClassifier, init};
+use crate::param::ParamTree;
 use crate::real::Real;
 use crate::train::Sequence;
 use serde_json::{Map, Value};
@@ -64,13 +65,18 @@ fn adapted(config: ModelConfig, corpus: &Corpus, args: &Finetune) -> ModelConfig
     config
 }
 
-/// The pretrained weights, with fresh ones where the folder has none.
+/// The pretrained weights, with fresh ones where the folder has none or none of them are wanted.
 fn load<T: Real>(
     args: &Finetune,
     config: &ModelConfig,
 ) -> Result<(SequenceClassifier<T>, LoadReport), Error> {
     let mut model = SequenceClassifier::zeros(config);
-    let report = checkpoint::load_into(&args.model.dir, config, Purpose::FineTuning, &mut model)?;
+    let mut report = checkpoint::load_into(&args.model.dir, config, Purpose::FineTuning, &mut model)?;
+    if args.from_scratch {
+        report.to_initialise = model.params().into_iter().map(|(name, _)| name).collect();
+        report.taken.clear();
+        report.renamed.clear();
+    }
     let again = args.stabilise.reinitialised(config, &model)?;
     let fresh = |name: &str| {
         let mut chosen = report.to_initialise.iter().chain(&again);

@@ -1,7 +1,7 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`) or a folder (`pretrain`, `clip`, `oracle` for the
+//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`; `first` for none) or a folder (`pretrain`, `clip`, `oracle` for the
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
 //! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
 //! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of
@@ -15,6 +15,7 @@ mod clip;
 mod corpus;
 mod evaluate;
 mod finetune;
+mod first;
 mod inputs;
 mod inspect;
 mod log;
@@ -46,7 +47,10 @@ use std::process::ExitCode;
 /// Runs the program and reports its error, if any, on stderr.
 pub fn main() -> ExitCode {
     let args = args::Args::parse();
-    let result = match args.command {
+    let Some(command) = args.command else {
+        return exit(first::command(&args.first).map(|()| 0));
+    };
+    exit(match command {
         args::Command::Finetune(args) => finetune::command(&args).map(|()| 0),
         args::Command::Pretrain(args) => pretrain::command(&args).map(|()| 0),
         args::Command::Eval(args) => evaluate::command(&args).map(|()| 0),
@@ -63,7 +67,11 @@ pub fn main() -> ExitCode {
         args::Command::Expect(args) => oracle::expect::command(&args).map_err(Error::judging),
         args::Command::Pipe(args) => oracle::pipe::command(&args).map_err(Error::judging),
         args::Command::Answer(args) => oracle::answer::command(&args).map_err(Error::judging),
-    };
+    })
+}
+
+/// The exit code of a command; its error, if any, goes to stderr.
+fn exit(result: Result<u8, Error>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         // `cwgnc predict … | head`: the reader has gone, and that is no failure.

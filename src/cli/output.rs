@@ -53,9 +53,9 @@ pub(super) fn folder(args: &Finetune) -> PathBuf {
             .dir
             .canonicalize()
             .unwrap_or_else(|_| args.model.dir.clone());
-        let model = model
-            .file_name()
-            .map_or("model".to_owned(), |name| name.to_string_lossy().into_owned());
+        let model = model.file_name().map_or("model".to_owned(), |name| {
+            name.to_string_lossy().replace(':', "-")
+        });
         let task = match (&args.data.task, &args.train_file) {
             (Some(task), _) => crate::study::folder_name(&task.to_lowercase()),
             (None, Some(file)) => stem(file),
@@ -229,8 +229,20 @@ fn sorted(object: Value) -> Map<String, Value> {
     pairs.into_iter().collect()
 }
 
-/// Both results in one object.
-pub(super) fn merged(a: &Map<String, Value>, b: &Map<String, Value>) -> Map<String, Value> {
+/// Writes the files of results, of training and of the evaluation, and of both in one, which it returns.
+pub(super) fn write_results(
+    dir: &Path,
+    train: &Map<String, Value>,
+    eval: &Map<String, Value>,
+) -> Result<Map<String, Value>, Error> {
+    let all = merged(train, eval);
+    for (name, results) in [("train_results.json", train), (EVAL, eval), (ALL, &all)] {
+        write_json(&dir.join(name), results)?;
+    }
+    Ok(all)
+}
+
+fn merged(a: &Map<String, Value>, b: &Map<String, Value>) -> Map<String, Value> {
     sorted(Value::Object(
         a.iter()
             .chain(b)

@@ -61,6 +61,7 @@ pub(super) fn record(
         "threads": threads,
         "per_device_eval_batch_size": args.run.per_device_eval_batch_size,
         "save_strategy": name(&args.save_strategy),
+        "save_dtype": name(&args.save_dtype),
         "save_steps": args.save_steps,
         "save_total_limit": args.save_total_limit,
         "cpu_features": cpu_features(),

@@ -3,7 +3,7 @@
 use super::Error;
 use super::best::Best;
 use super::output::{self, TrainingTotals};
-use crate::checkpoint::{self, CheckpointError, Purpose};
+use crate::checkpoint::{self, CheckpointError, Purpose, Width};
 use crate::clip::ClipState;
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, SequenceClassifier};
@@ -40,8 +40,9 @@ pub(super) fn save_model<T: Real>(
     raw_config: &Map<String, Value>,
     encoder: &TextEncoder,
     model: &SequenceClassifier<T>,
+    width: Width,
 ) -> Result<(), Error> {
-    checkpoint::save_model(dir, config, raw_config, model)?;
+    checkpoint::save_model(dir, config, raw_config, model, width)?;
     for (name, bytes) in encoder.files() {
         checkpoint::write_atomic(&dir.join(name), |out| out.write_all(bytes))?;
     }
@@ -67,7 +68,14 @@ pub(super) fn save<T: Real>(
     keep: usize,
 ) -> Result<PathBuf, Error> {
     save_as(dir, totals.all_steps, keep, |partial| {
-        save_model(partial, &trainer.config, raw_config, encoder, &trainer.model)?;
+        save_model(
+            partial,
+            &trainer.config,
+            raw_config,
+            encoder,
+            &trainer.model,
+            Width::Own,
+        )?;
         if let Some(model) = beside.previous {
             save_previous(&partial.join(PREVIOUS), model)?;
         }

@@ -23,6 +23,7 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
         "max_seq_length": max_tokens(args.data.max_seq_length, config),
         "max_train_samples": args.max_train_samples,
         "max_eval_samples": args.data.max_eval_samples,
+        "from_scratch": args.from_scratch,
         "clip": args.clip.to_string(),
         "learning_rate": args.learning_rate,
         "num_train_epochs": args.num_train_epochs,

@@ -1,8 +1,8 @@
 //! Plain text to read from: files of lines, paragraphs between blank lines, and lines packed into sequences.
 //!
 //! A line is a sentence, or any stretch of text; a blank line ends a paragraph. Lines of a paragraph that follow each
-//! other share a sequence as long as there is room; a line too long for one is cut. Nothing goes from one paragraph into
-//! another, and no token is lost.
+//! other share a sequence as long as there is room; a line too long for one is cut. A sequence of two lines or more has
+//! two segments, as BERT has them. Nothing goes from one paragraph into another, and no token is lost.
 
 use std::path::Path;
 
@@ -41,29 +41,34 @@ pub fn is_held_out(paragraph: &[String], share: f64) -> bool {
     random::unit(hash) < share
 }
 
-/// Packs the tokens of a paragraph's lines, in order, into sequences of at most `room` tokens.
+/// Packs the tokens of a paragraph's lines, in order, into sequences of at most `room` tokens: each of one segment, or of
+/// two where it has two lines or more, the first with half of the lines or one more than half.
 ///
 /// # Panics
 /// If `room` is zero.
-pub fn pack_lines(lines: &[Vec<u32>], room: usize) -> Vec<Vec<u32>> {
+pub fn pack_lines(lines: &[Vec<u32>], room: usize) -> Vec<(Vec<u32>, Option<Vec<u32>>)> {
     assert!(room > 0, "a sequence has room for a token");
-    let mut sequences: Vec<Vec<u32>> = Vec::new();
-    for line in lines {
-        for piece in line.chunks(room) {
-            match sequences.last_mut() {
-                Some(last) if last.len() + piece.len() <= room => last.extend(piece),
-                _ => sequences.push(piece.to_vec()),
-            }
+    let mut sequences: Vec<Vec<&[u32]>> = Vec::new();
+    for piece in lines.iter().flat_map(|line| line.chunks(room)) {
+        let length = |pieces: &Vec<&[u32]>| pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        match sequences.last_mut() {
+            Some(last) if length(last) + piece.len() <= room => last.push(piece),
+            _ => sequences.push(vec![piece]),
         }
     }
-    sequences
+    let segments = |pieces: Vec<&[u32]>| {
+        let (first, second) = pieces.split_at(pieces.len().div_ceil(2));
+        (first.concat(), (!second.is_empty()).then(|| second.concat()))
+    };
+    sequences.into_iter().map(segments).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Room for five: 2 + 3 fit together, 4 begin anew, 7 are cut in 5 and 2, and 1 joins the 2.
+    /// Room for five: 2 + 3 fit together, 4 begin anew, 7 are cut in 5 and 2, and 1 + 1 join the 2: of three lines two are
+    /// the first segment.
     #[test]
     fn lines_share_a_sequence_while_there_is_room() {
         let lines: Vec<Vec<u32>> = vec![
@@ -73,12 +78,13 @@ mod tests {
             vec![],
             (10..17).collect(),
             vec![17],
+            vec![18],
         ];
-        let expected: Vec<Vec<u32>> = vec![
-            vec![1, 2, 3, 4, 5],
-            vec![6, 7, 8, 9],
-            vec![10, 11, 12, 13, 14],
-            vec![15, 16, 17],
+        let expected = [
+            (vec![1, 2], Some(vec![3, 4, 5])),
+            (vec![6, 7, 8, 9], None),
+            (vec![10, 11, 12, 13, 14], None),
+            (vec![15, 16, 17], Some(vec![18])),
         ];
         assert_eq!(pack_lines(&lines, 5), expected);
         assert!(pack_lines(&[], 5).is_empty());

@@ -18,6 +18,7 @@ use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
 use tokenizers::{AddedToken, Tokenizer, TruncationDirection};
 
+use crate::embedded;
 use crate::model::Family;
 
 use super::error::{DataError, FileFault, LineFault};
@@ -97,7 +98,7 @@ pub(super) fn load(files: Files, family: Family) -> Result<Loaded, DataError> {
 /// A file's bytes, or `None` if it is not there.
 fn read(dir: &Path, name: &str) -> Result<Option<Vec<u8>>, DataError> {
     let path = dir.join(name);
-    match std::fs::read(&path) {
+    match embedded::read(&path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DataError::CannotRead {

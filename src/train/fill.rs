@@ -77,7 +77,7 @@ fn largest<T: Real>(z: &Buffer<T>) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::model::{Activation, Family, Problem};
-    use crate::train::masking::{Masking, Vocabulary};
+    use crate::train::masking::{Masking, Segments, Vocabulary};
     use ndarray::arr1;
 
     /// A model of zeros but for the bias of the output gives every position its bias: 2 for word 5 and 1 for the masks'
@@ -110,7 +110,9 @@ mod tests {
             continues: vec![false; 7],
         };
         let text = MaskedText {
-            sequences: vec![vec![2, 4, 5, 5, 3], vec![2, 6, 5, 3]],
+            sequences: [vec![2, 4, 5, 5, 3], vec![2, 6, 5, 3]]
+                .map(Segments::one)
+                .to_vec(),
             masking: Masking::new(vocabulary, 1.0, false, 9),
         };
         let mut model = MaskedLanguageModel::<f64>::zeros(&config);

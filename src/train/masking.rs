@@ -143,13 +143,44 @@ impl Masking {
     }
 }
 
+/// A sequence of one or two segments, as a text or a pair of texts in fine-tuning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segments {
+    /// Token ids, special tokens included.
+    pub ids: Vec<u32>,
+    /// Where the second segment (token type 1) begins; the number of ids if there is one segment.
+    pub second: usize,
+}
+
+impl Segments {
+    /// One segment.
+    pub fn one(ids: Vec<u32>) -> Self {
+        let second = ids.len();
+        Self { ids, second }
+    }
+
+    /// The token type of each id.
+    fn token_types(&self) -> Vec<u32> {
+        (0..self.ids.len())
+            .map(|position| u32::from(position >= self.second))
+            .collect()
+    }
+}
+
 /// Sequences of tokens with the rule that masks them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaskedText {
-    /// Token ids, special tokens included; each sequence has one that can be chosen.
-    pub sequences: Vec<Vec<u32>>,
+    /// Each has a token that can be chosen.
+    pub sequences: Vec<Segments>,
     /// The rule.
     pub masking: Masking,
+}
+
+impl MaskedText {
+    /// The tokens of all sequences.
+    pub fn tokens(&self) -> usize {
+        self.sequences.iter().map(|segments| segments.ids.len()).sum()
+    }
 }
 
 impl Examples<MaskedWords> for MaskedText {
@@ -160,12 +191,14 @@ impl Examples<MaskedWords> for MaskedText {
     fn pack(&self, chosen: &[usize], first_sequence: usize, epoch: usize) -> Micro<MaskedWords> {
         let masked = chosen
             .iter()
-            .map(|&i| self.masking.apply(&self.sequences[i], epoch as u64, i as u64));
+            .map(|&i| self.masking.apply(&self.sequences[i].ids, epoch as u64, i as u64));
         let masked: Vec<Masked> = masked.collect();
-        let longest = masked.iter().map(|m| m.ids.len()).max().unwrap_or(0);
-        let types = vec![0; longest];
+        let types: Vec<Vec<u32>> = chosen.iter().map(|&i| self.sequences[i].token_types()).collect();
         let batch = Batch::pack(
-            masked.iter().map(|m| (&m.ids[..], &types[..m.ids.len()])),
+            masked
+                .iter()
+                .zip(&types)
+                .map(|(m, types)| (&m.ids[..], &types[..])),
             first_sequence as u64,
         );
         let mut targets = MaskedWords::default();
@@ -267,7 +300,13 @@ mod tests {
             assert!(all[..i].iter().all(|b| a.positions != b.positions));
         }
         let data = MaskedText {
-            sequences: vec![text.clone(), TEXT.to_vec()],
+            sequences: vec![
+                Segments::one(text.clone()),
+                Segments {
+                    ids: TEXT.to_vec(),
+                    second: 5,
+                },
+            ],
             masking: masking(1),
         };
         let (both, alone) = (data.pack(&[0, 1], 0, 3), data.pack(&[1], 1, 3));
@@ -282,5 +321,7 @@ mod tests {
                 .iter())
         );
         assert_eq!(both.batch.ids[200..], alone.batch.ids);
+        assert_eq!(both.batch.token_types[..200], [0; 200]);
+        assert_eq!(both.batch.token_types[200..], [0, 0, 0, 0, 0, 1, 1, 1]);
     }
 }

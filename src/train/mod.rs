@@ -18,7 +18,7 @@ pub mod update;
 
 pub use examples::Examples;
 pub use fill::{FillScores, fill};
-pub use masking::{MaskedText, Masking, Vocabulary};
+pub use masking::{MaskedText, Masking, Segments, Vocabulary};
 pub use network::Network;
 pub use order::Order;
 pub use predict::predict;

@@ -189,17 +189,22 @@ fn sentences_look_like_sentences() {
             .chain(sentences(&sets.dev))
             .for_each(|sentence| looks_like_a_sentence(sentence));
     }
-    text(1, 5000)
-        .lines()
-        .filter(|line| !line.is_empty())
-        .for_each(looks_like_a_sentence);
+    for line in text(1, 5000).lines().filter(|line| !line.is_empty()) {
+        // A word and a colon before a sentence say how it agrees with the one before.
+        let (word, sentence) = line.split_once(": ").unwrap_or(("Sentence", line));
+        let judgements = "Surely Perhaps Again Instead Hardly Slightly Partly Mostly Wholly Sentence";
+        assert!(judgements.split(' ').any(|known| known == word), "{line}");
+        looks_like_a_sentence(sentence);
+    }
 }
 
 /// The text shows every word that the sets use, and no sentence that a run on the sets of seed 0 is evaluated on.
 #[test]
 fn the_text_teaches_every_word_and_gives_nothing_away() {
     let text = text(2, 120_000);
-    let said: BTreeSet<&str> = text.lines().collect();
+    // A judged sentence comes after a word and a colon.
+    let bare = |line| str::split_once(line, ": ").map_or(line, |(_, said)| said);
+    let said: BTreeSet<&str> = text.lines().map(bare).collect();
     let known = words(&text);
     for task in BUILTINS {
         for sentence in sentences(&task.generate(0).dev) {

@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broken_model;
+mod builtin_model;
 mod files;
 mod finetune;
+mod first;
 mod help;
 mod not_finite;
 mod output_folder;

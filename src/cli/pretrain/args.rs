@@ -3,10 +3,10 @@
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
 use crate::cli::args::RunArgs;
-use crate::cli::choice::{Dtype, Optimizer};
+use crate::cli::choice::{Dtype, Optimizer, SaveDtype};
 use crate::cli::number::{at_least_one, below_one, not_negative, positive, ratio, share};
 use crate::clip::ClipPolicy;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 
 /// Pretrain a BERT encoder on plain text: masked language modelling, from fresh weights or from a model folder.
@@ -179,12 +179,4 @@ pub(in crate::cli) struct Pretrain {
 
     #[command(flatten)]
     pub(super) run: RunArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SaveDtype {
-    /// As wide as in training (with --dtype f64: 64 bits)
-    F32,
-    /// 16 bits, rounded to nearest
-    F16,
 }

@@ -9,7 +9,7 @@ use crate::data::{
 };
 use crate::model::{Activation, Family, MaskedLanguageModel, ModelConfig, Problem, init};
 use crate::real::Real;
-use crate::train::{MaskedText, Masking, Vocabulary};
+use crate::train::{MaskedText, Masking, Segments, Vocabulary};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -47,8 +47,8 @@ impl<T: Real> Inputs<T> {
                 args.whole_word_masking,
                 seed,
             );
-            let mut sequences = sequences(&encoder, paragraphs, args.max_seq_length)?;
-            sequences.retain(|ids| masking.can_mask(ids));
+            let mut sequences = sequences(&encoder, paragraphs, args.max_seq_length, config.type_vocab_size)?;
+            sequences.retain(|segments| masking.can_mask(&segments.ids));
             if sequences.is_empty() {
                 let problem = format!("{what} has no token that the vocabulary knows");
                 return Err(Error::Usage(problem));
@@ -215,25 +215,37 @@ fn vocabulary(encoder: &TextEncoder) -> Result<Vocabulary, Error> {
     })
 }
 
-/// The paragraphs as sequences of at most `max_tokens` tokens, special ones included.
+/// The paragraphs as sequences of at most `max_tokens` tokens, special ones included: `[CLS] A [SEP]`, or `[CLS] A [SEP] B
+/// [SEP]` where the model has a token type for B.
 fn sequences(
     encoder: &TextEncoder,
     paragraphs: &[Paragraph],
     max_tokens: usize,
-) -> Result<Vec<Vec<u32>>, Error> {
+    token_types: usize,
+) -> Result<Vec<Segments>, Error> {
     let (before, after) = encoder.frame()?;
-    let special = before.len() + after.len();
+    let special = before.len() + 2 * after.len();
     if max_tokens <= special {
         let fault = LengthFault::BelowSpecial { max_tokens, special };
         return Err(DataError::Length(fault).into());
     }
-    let encode = |paragraph: &Paragraph| -> Result<Vec<Vec<u32>>, DataError> {
+    let frame = |(a, b): (Vec<u32>, Option<Vec<u32>>)| match b {
+        Some(b) if token_types > 1 => {
+            let first = [&before[..], &a, &after].concat();
+            Segments {
+                second: first.len(),
+                ids: [first, b, after.clone()].concat(),
+            }
+        }
+        b => Segments::one([&before[..], &a, &b.unwrap_or_default(), &after].concat()),
+    };
+    let encode = |paragraph: &Paragraph| -> Result<Vec<Segments>, DataError> {
         let lines: Result<Vec<Vec<u32>>, DataError> =
             paragraph.iter().map(|line| encoder.tokens(line)).collect();
-        let packed = pack_lines(&lines?, max_tokens - special).into_iter();
-        Ok(packed.map(|ids| [&before[..], &ids, &after].concat()).collect())
+        let packed = pack_lines(&lines?, max_tokens - special);
+        Ok(packed.into_iter().map(frame).collect())
     };
-    let encoded: Vec<Result<Vec<Vec<u32>>, DataError>> = paragraphs.par_iter().map(encode).collect();
+    let encoded: Vec<Result<Vec<Segments>, DataError>> = paragraphs.par_iter().map(encode).collect();
     let mut all = Vec::new();
     for sequences in encoded {
         all.extend(sequences?);

@@ -163,7 +163,7 @@ impl<'a, T: Real> Job<'a, T> {
         let epoch = totals.all_steps as f64 / per_epoch as f64;
         log.write(&record::eval_line(&totals, epoch, scores))?;
         log.sync()?;
-        let width = record::width(args.save_dtype);
+        let width = args.save_dtype.width();
         save_model(
             &args.output,
             config,
@@ -181,7 +181,7 @@ impl<'a, T: Real> Job<'a, T> {
 
     /// Says what is about to be done.
     fn announce(&mut self) {
-        let tokens: usize = self.train.sequences.iter().map(Vec::len).sum();
+        let tokens = self.train.tokens();
         self.progress.message(&format!(
             "{} sequences ({tokens} tokens) to train on, {} to evaluate on; a vocabulary of {}; {} steps, clipping {}, {} \
              threads; writing to {}",

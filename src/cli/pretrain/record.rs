@@ -1,6 +1,6 @@
 //! `run.json` of a pretraining, the lines of its evaluations, and its results. No clock and no number of threads.
 
-use super::args::{Pretrain, SaveDtype};
+use super::args::Pretrain;
 use super::inputs::{Inputs, wordpiece_settings};
 use crate::checkpoint;
 use crate::cli::Error;
@@ -48,7 +48,7 @@ pub(super) fn record<T: Real>(
         "model_files": model,
         "data_files": data,
         "train_sequences": inputs.train.sequences.len(),
-        "train_tokens": inputs.train.sequences.iter().map(Vec::len).sum::<usize>(),
+        "train_tokens": inputs.train.tokens(),
         "eval_sequences": inputs.held_out.sequences.len(),
         "initialised": initialised,
         "save_steps": args.save_steps,
@@ -111,14 +111,6 @@ fn settings<T: Real>(
         "eval_every": eval_every,
     });
     settings.as_object().cloned().unwrap_or_default()
-}
-
-/// The width of the model file at the end.
-pub(super) fn width(dtype: SaveDtype) -> checkpoint::Width {
-    match dtype {
-        SaveDtype::F32 => checkpoint::Width::Own,
-        SaveDtype::F16 => checkpoint::Width::Half,
-    }
 }
 
 /// What an evaluation found, by the names of the log and of `all_results.json`.

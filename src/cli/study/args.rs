@@ -95,7 +95,7 @@ pub(super) struct What {
     /// The folder of each task, or one folder with all of GLUE in it
     #[arg(long, value_name = "DIRS", value_delimiter = ',')]
     pub(super) data: Vec<PathBuf>,
-    /// The model folder
+    /// The model folder, or builtin:shallow
     #[arg(long, visible_alias = "model-name-or-path", value_name = "DIR")]
     pub(super) model: Option<PathBuf>,
     /// Conditions by name, or clipping policies; repeat the flag or use commas

@@ -17,6 +17,7 @@ use crate::cli::corpus::Corpus;
 use crate::cli::settings::{cpu_features, differences};
 use crate::cli::{Error, output};
 use crate::data::Metric;
+use crate::embedded;
 use crate::study::{PlannedRun, Study};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -280,8 +281,15 @@ fn model_files(dir: &Path) -> Result<Map<String, Value>, Error> {
     };
     // An unreadable folder is an error of its `config.json`.
     checkpoint::read_config(dir)?;
+    let paths = match embedded::names(dir) {
+        Some(names) => names.iter().map(|name| dir.join(name)).collect(),
+        None => output::entries(dir)?
+            .into_iter()
+            .filter(is_read)
+            .collect::<Vec<_>>(),
+    };
     let mut files = Map::new();
-    for path in output::entries(dir)?.into_iter().filter(is_read) {
+    for path in paths {
         let hash = checkpoint::fnv1a64(&checkpoint::read(&path)?);
         files.insert(path.display().to_string(), hash.into());
     }

@@ -2,7 +2,7 @@
 
 use super::folder::{Tree, encode, folder, listing, shapes, text, tiny, with_header};
 use super::load::example;
-use cwgnc::checkpoint::{Purpose, load_into, load_tensors, read_config, save_model, save_tensors};
+use cwgnc::checkpoint::{Purpose, Width, load_into, load_tensors, read_config, save_model, save_tensors};
 use cwgnc::model::Family;
 use cwgnc::param::ParamTree;
 use cwgnc::real::Real;
@@ -18,7 +18,14 @@ fn round_trip<T: Real>(family: Family, value: impl Fn(usize) -> f64) {
     let inner = dir.path().join("new/checkpoint-3");
     let model = Tree::<T>::new(&shapes(family), value);
     let base = json!({"kept": true});
-    save_model(&inner, &tiny(family), base.as_object().unwrap(), &model).unwrap();
+    save_model(
+        &inner,
+        &tiny(family),
+        base.as_object().unwrap(),
+        &model,
+        Width::Own,
+    )
+    .unwrap();
     let read = read_config(&inner).unwrap();
     assert_eq!(
         (&read.config, &read.raw["kept"], &read.raw["dtype"]),
@@ -166,7 +173,13 @@ fn names_that_the_format_forbids() {
 fn a_folder_that_cannot_be_made() {
     let dir = folder(&[("file", b"")]);
     let model = Tree::<f32>::new(&shapes(Family::Bert), |_| 0.0);
-    let result = save_model(&dir.path().join("file"), &tiny(Family::Bert), &Map::new(), &model);
+    let result = save_model(
+        &dir.path().join("file"),
+        &tiny(Family::Bert),
+        &Map::new(),
+        &model,
+        Width::Own,
+    );
     assert_eq!(
         text(&dir, result),
         "cannot write DIR/file: File exists (os error 17)"

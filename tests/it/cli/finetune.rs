@@ -7,6 +7,7 @@ use super::{
 };
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 
 /// Two epochs of ⌈72/16⌉ = 5 steps; the checkpoint is that of the first epoch's end.
 #[test]
@@ -300,6 +301,34 @@ fn double_precision_is_saved_as_such_and_near_the_single() {
     let [a, b] = [&single, &double].map(|run| steps_and_evaluations(run).0);
     for (a, b) in a.iter().zip(&b) {
         assert_close(a["loss"].as_f64().unwrap(), b["loss"].as_f64().unwrap(), 1e-4);
+    }
+}
+
+/// Half the bytes, each number the nearest of 16 bits, and the training that of the wide file.
+#[test]
+fn half_precision_is_the_rounded_single() {
+    let dir = scratch::folder("cli-finetune-f16");
+    let run = |dtype: &str| {
+        let run = dir.join(dtype);
+        demo(&run, &["--max-steps", "3", "--save-dtype", dtype]).succeeded();
+        run
+    };
+    let (single, half) = (run("f32"), run("f16"));
+    assert_eq!(json(&half.join("config.json"))["dtype"], "float16");
+    let log = |run: &Path| fs::read(run.join("log.jsonl")).unwrap();
+    assert!(log(&single) == log(&half));
+    let [a, b] = [&single, &half].map(|run| tensors(&run.join("model.safetensors")));
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().zip(&b) {
+        assert_eq!((&a.name, b.dtype.as_str()), (&b.name, "F16"));
+        // 11 bits of significand: half a unit of the last is 2^-11 of the value, or 2^-25 below the normal range.
+        for (x, y) in a.values().iter().zip(&b.values()) {
+            assert!(
+                (x - y).abs() <= x.abs() / 2048.0 + f64::from(2_f32.powi(-25)),
+                "{}",
+                a.name
+            );
+        }
     }
 }
 

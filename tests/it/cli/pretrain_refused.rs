@@ -23,7 +23,7 @@ fn flags_that_do_not_fit() {
     refused(
         &["--max-seq-length", "2"],
         2,
-        "--max-seq-length 2 has no room for text beside the 2 special tokens",
+        "--max-seq-length 2 has no room for text beside the 3 special tokens",
     );
     refused(
         &["--max-position-embeddings", "20"],

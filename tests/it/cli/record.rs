@@ -329,7 +329,7 @@ fn run_json_has_every_setting_and_file() {
         "model": "fixtures/demo/model", "task": null, "data": null, "train_file": "fixtures/demo/train.tsv",
         "validation_file": "fixtures/demo/dev.tsv", "text_column": null, "text_pair_column": null,
         "label_column": "label", "problem_type": null, "max_seq_length": 32, "max_train_samples": 72,
-        "max_eval_samples": 50, "clip": "global:1", "learning_rate": 1e-3,
+        "max_eval_samples": 50, "from_scratch": false, "clip": "global:1", "learning_rate": 1e-3,
         "num_train_epochs": 3.0, "max_steps": 2, "total_steps": 2, "per_device_train_batch_size": 16,
         "gradient_accumulation_steps": 1, "warmup_ratio": 0.0, "weight_decay": 0.0, "optimizer": "adamw-hf",
         "adam_beta1": 0.9, "adam_beta2": 0.98, "adam_epsilon": 1e-8, "hidden_dropout_prob": 0.0,

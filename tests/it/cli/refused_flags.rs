@@ -1,6 +1,6 @@
 //! Flags that make no sense: exit code 2, and nothing is read or written.
 
-use super::{DEMO_DATA, DEMO_MODEL, Ran, cwgnc, demo, ran, scratch};
+use super::{DEMO_DATA, DEMO_MODEL, Ran, cwgnc, demo, scratch};
 
 /// The message that clap prints, with its hint.
 fn hinted(message: &str) -> String {
@@ -167,9 +167,4 @@ fn misspelt_commands_flags_and_choices() {
                   [possible values: adamw-hf, adamw-hf-uncorrected, adamw-torch]\n";
     starts(&["finetune", "--optimizer", "adam"], choice);
     starts(&["finetun"], "error: unrecognized subcommand 'finetun'\n");
-    let mut nothing = super::program();
-    nothing.env("COLUMNS", "100");
-    let ran = ran(nothing);
-    assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("Usage: cwgnc <COMMAND>"));
 }

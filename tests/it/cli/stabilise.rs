@@ -62,6 +62,53 @@ fn fresh_top_layers() {
     }
 }
 
+/// From scratch, no weight is the folder's: `LayerNorm` is 1 and 0, every other bias 0, and every weight is drawn by the
+/// seed, of the deviation that the folder's `initializer_range` 0.12 says.
+#[test]
+fn no_pretrained_weights() {
+    let start = |name: &str, seed: &str| {
+        let flags = ["--max-steps", "0", "--from-scratch", "--init-seed", seed];
+        weights(&trained(name, &flags))
+    };
+    let (one, two) = (start("cli-from-scratch-1", "1"), start("cli-from-scratch-2", "2"));
+    let folder = weights(Path::new("fixtures/demo/model"));
+    let mut drawn = 0;
+    for (name, bytes) in &one {
+        let values: Vec<f64> = bytes
+            .chunks_exact(4)
+            .map(|x| f64::from(f32::from_le_bytes(x.try_into().unwrap())))
+            .collect();
+        if name.contains("LayerNorm") || name.ends_with("bias") {
+            let constant = if name.ends_with("LayerNorm.weight") {
+                1.0
+            } else {
+                0.0
+            };
+            assert!(values.iter().all(|x| *x == constant), "{name}");
+            continue;
+        }
+        drawn += 1;
+        assert!(bytes != &two[name] && Some(bytes) != folder.get(name), "{name}");
+        // The standard error of a deviation over n values is 0.12 / √(2n): 5 % at the least n here, 192 of them.
+        let deviation = (values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64).sqrt();
+        assert!(
+            values.len() < 192 || (deviation / 0.12 - 1.0).abs() < 0.25,
+            "{name}: {deviation}"
+        );
+    }
+    // Three tables of embeddings, six matrices in each of two layers, pooler and classifier.
+    assert_eq!(drawn, 17);
+    let run = scratch::folder("cli-from-scratch-mixout").join("run");
+    let refused = demo(&run, &["--from-scratch", "--mixout", "0.1"]);
+    assert!(
+        refused.code == Some(2)
+            && refused
+                .stderr
+                .contains("'--from-scratch' cannot be used with '--mixout"),
+        "{refused:?}"
+    );
+}
+
 /// Twelve of the 72 examples, by a permutation computed here, and each of them once in an epoch.
 #[test]
 fn a_subset_of_the_examples() {

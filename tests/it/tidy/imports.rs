@@ -14,6 +14,7 @@ layer  module      may use
 0      gemm        layer 0
 0      pool        layer 0
 0      random      layer 0
+0      embedded    nothing
 1      clip        layer 0
 1      nn          layer 0
 1      optim       layer 0
