@@ -32,6 +32,7 @@ pub const ENCODERS: &[Encoder] = &[Encoder {
     name: "shallow",
     files: files!("shallow": "config.json" "model.safetensors" "tokenizer_config.json" "vocab.txt"),
 }];
+/// None without the program.
 #[cfg(not(feature = "cli"))]
 pub const ENCODERS: &[Encoder] = &[];
 
