@@ -214,3 +214,60 @@ fn the_text_teaches_every_word_and_gives_nothing_away() {
         }
     }
 }
+
+/// The judged pairs of the text by the word between them.
+fn judged(text: &str) -> BTreeMap<&str, Vec<(&str, &str)>> {
+    let mut by_word: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    let lines: Vec<&str> = text.lines().collect();
+    for pair in lines.windows(2) {
+        if let Some((word, second)) = pair[1].split_once(": ") {
+            by_word.entry(word).or_default().push((pair[0], second));
+        }
+    }
+    by_word
+}
+
+/// The words between agree with the tasks: entailment's development sets have no noise, and some of their pairs are in the text;
+/// scores are as often in each fifth as in similarity's.
+#[test]
+fn judged_pairs_are_judged_as_in_the_tasks() {
+    let text = text(5, 400_000);
+    let pairs = judged(&text);
+    let [follows, open] =
+        ["Surely", "Perhaps"].map(|word| pairs[word].iter().copied().collect::<BTreeSet<_>>());
+    let mut met = 0;
+    for seed in 0..30 {
+        for example in Builtin::Entailment.generate(seed).dev.examples {
+            let pair = (
+                example.text_a.as_str(),
+                example.text_b.as_deref().expect("a pair"),
+            );
+            // RTE's classes: 0 is entailment.
+            let (right, wrong) = if label(&example) == 0.0 {
+                (&follows, &open)
+            } else {
+                (&open, &follows)
+            };
+            assert!(!wrong.contains(&pair), "{pair:?}");
+            met += usize::from(right.contains(&pair));
+        }
+    }
+    assert!(met > 5, "only {met} pairs in common");
+
+    let scores = Builtin::Similarity.generate(0).dev.examples;
+    let fifth = |example: &Example| match example.target {
+        Some(Target::Value(score)) => (score as i32).min(4),
+        _ => panic!("a score"),
+    };
+    let degrees = ["Hardly", "Slightly", "Partly", "Mostly", "Wholly"];
+    let all: usize = degrees.iter().map(|word| pairs[word].len()).sum();
+    for (n, word) in (0..).zip(degrees) {
+        let within = scores.iter().filter(|example| fifth(example) == n).count();
+        let (task, text) = (
+            within as f64 / scores.len() as f64,
+            pairs[word].len() as f64 / all as f64,
+        );
+        // Of 1500 scores a share has a standard error of 0.012.
+        assert!((task - text).abs() < 0.04, "{word}: {text}, not {task}");
+    }
+}
