@@ -59,6 +59,10 @@ fn encoder(folder: &str) -> Option<io::Result<&'static Encoder>> {
 
 /// The names of the files of a built-in encoder's folder; `None` if the path is one on the disk, or of no encoder.
 pub fn names(folder: &Path) -> Option<Vec<&'static str>> {
+    let mut parts = folder.components();
+    let (Some(Component::Normal(folder)), None) = (parts.next(), parts.next()) else {
+        return None;
+    };
     let encoder = encoder(folder.to_str()?)?.ok()?;
     Some(encoder.files.iter().map(|(name, _)| *name).collect())
 }
@@ -88,6 +92,17 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 #[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
+
+    /// With a slash at the end as well, as shells complete it.
+    #[test]
+    fn names_of_the_files() {
+        for folder in ["builtin:shallow", "builtin:shallow/"] {
+            assert_eq!(names(Path::new(folder)).expect("it is built in").len(), 4);
+        }
+        for folder in ["builtin:hollow", "a/builtin:shallow", "shallow"] {
+            assert_eq!(names(Path::new(folder)), None, "{folder}");
+        }
+    }
 
     #[test]
     fn files_of_the_program_and_of_the_disk() {

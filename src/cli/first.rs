@@ -3,8 +3,10 @@
 //! It is a `cwgnc study` like any other, and says which.
 
 use super::args::{Args, Command};
+use super::study::quoted;
 use super::{Error, progress, study};
 use clap::{Args as ClapArgs, Parser};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What is compared: the paper's control, which clips nothing, and its threshold.
@@ -50,52 +52,51 @@ impl First {
             .unwrap_or_else(|| Path::new("runs").join(name))
     }
 
-    /// The words of the command that it is.
-    fn words(&self) -> Vec<String> {
-        let mut words = STUDY.map(str::to_owned).to_vec();
-        words.push(if self.quick { "1" } else { "5" }.to_owned());
-        words.extend(["--output".to_owned(), self.folder().display().to_string()]);
-        words.push("--".to_owned());
-        words.extend(TRAINING.map(str::to_owned));
-        if self.quick {
-            words.extend(QUICK.map(str::to_owned));
-        }
-        words
+    /// The words of the command that it is, with these flags besides.
+    fn words(&self, flags: &[&str]) -> Vec<OsString> {
+        let seeds = if self.quick { "1" } else { "5" };
+        let quick: &[&str] = if self.quick { &QUICK } else { &[] };
+        let before = [&STUDY[..], &[seeds], flags, &["--output"]].concat();
+        let after = [&["--"], &TRAINING[..], quick].concat();
+        let folder = [self.folder().into_os_string()];
+        let before = before.into_iter().map(OsString::from);
+        before
+            .chain(folder)
+            .chain(after.into_iter().map(OsString::from))
+            .collect()
     }
 }
 
 /// Runs the study, or goes on with it.
 pub(super) fn command(first: &First) -> Result<(), Error> {
-    let (folder, words) = (first.folder(), first.words());
-    let shown = words.join(" ");
-    let mut all = vec!["cwgnc".to_owned()];
-    all.extend(words);
-    // Before the two hyphens.
-    let at = all.iter().position(|word| word == "--").unwrap_or(all.len());
-    let more = [
+    let flags = [
         (true, "--resume"),
         (first.json, "--json"),
         (first.quiet, "--quiet"),
     ];
-    for (_, flag) in more.into_iter().filter(|(given, _)| *given) {
-        all.insert(at, flag.to_owned());
-    }
-    let parsed = Args::try_parse_from(all).map_err(|error| Error::Usage(error.to_string()))?;
+    let flags: Vec<&str> = flags
+        .into_iter()
+        .filter_map(|(given, flag)| given.then_some(flag))
+        .collect();
+    let words = [vec!["cwgnc".into()], first.words(&flags)].concat();
+    let parsed = Args::try_parse_from(words).map_err(|error| Error::Usage(error.to_string()))?;
     let Some(Command::Study(args)) = parsed.command else {
         unreachable!("the words begin with `study`");
     };
     if !first.quiet {
-        progress::say(&introduction(&shown, first.quick));
+        progress::say(&introduction(&first.words(&[]), first.quick));
     }
     study::command(&args)?;
     if !first.quiet {
-        progress::say(&next(&folder));
+        progress::say(&next(&first.folder()));
     }
     Ok(())
 }
 
 /// What is about to happen.
-fn introduction(study: &str, quick: bool) -> String {
+fn introduction(study: &[OsString], quick: bool) -> String {
+    let words = study.iter().map(|word| quoted(&word.to_string_lossy()));
+    let study = words.collect::<Vec<_>>().join(" ");
     let takes = if quick { "a few seconds" } else { "about a minute" };
     format!(
         "Fine-tunes a small pretrained encoder on a small task, once with each seed, without clipping (control) and with the gradient\n\

@@ -64,7 +64,7 @@ fn ranges(numbers: &[usize]) -> String {
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+pub(in crate::cli) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+%=:,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -23,6 +23,7 @@ use super::{Error, progress};
 use crate::study::{PlannedRun, Study};
 use args::{StudyArgs, StudyCommand};
 use board::Board;
+pub(super) use cluster::quoted;
 use engine::Split;
 use flags::Flags;
 use folder::{Folder, Use};
