@@ -2,8 +2,7 @@
 //!
 //! What the tasks ask is said here in context: that a heron is a bird and what birds do, that someone wealthy is rich and not
 //! poor, who bought when another sold, what follows from what. A third of the paragraphs are two sentences of which a word
-//! says how they agree (`judged`); without them a small encoder learns words and hardly to compare sentences. Many
-//! others are ordinary sentences of every construction that the grammar knows.
+//! says how they agree (`judged`). Many others are ordinary sentences of every construction that the grammar knows.
 
 mod judged;
 mod logic;
