@@ -4,91 +4,25 @@
 //!     cargo bench --bench step -- tiny minilm base
 //!     cargo bench --bench step -- --answer         for benches/step_beside_torch.py
 //!
-//! Batches are 16 sequences, random ids, dropout 0.1, float32: `full` has 128 tokens in each, `real` lengths like those
-//! of RTE (mean 70, of at most 128). The arithmetic that is counted is that of the matrix products alone, with what this
-//! program does not compute (padding, the last layer beyond the first tokens) left out, so GFLOP/s is work done.
+//! The work is `cwgnc::train::workload`: batches of 16 sequences, dropout 0.1, float32, `full` with 128 tokens in each,
+//! `real` with lengths like those of RTE. GFLOP/s count the products alone, and only what is computed.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use cwgnc::clip::ClipPolicy;
-use cwgnc::model::init::initialise;
-use cwgnc::model::{Activation, Batch, Family, ModelConfig, Noise, Problem, SequenceClassifier, Targets};
-use cwgnc::optim::{AdamWForm, AdamWSettings};
-use cwgnc::random::{below, stream};
+use cwgnc::model::{Batch, Noise, Targets};
+use cwgnc::train::workload::{Lengths, SEQUENCES, Size, batch, forward_flops, trainer};
 use cwgnc::train::{Micro, Trainer, predict};
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::time::Instant;
 
-/// Name, layers, hidden size, heads.
-const SIZES: [(&str, usize, usize, usize); 5] = [
-    ("tiny", 2, 128, 2),
-    ("mini", 4, 256, 4),
-    ("small", 4, 512, 8),
-    ("minilm", 6, 384, 12),
-    ("base", 12, 768, 12),
-];
-
-const SEQUENCES: usize = 16;
-
-/// Batches of the lengths `real`.
+/// Batches that one measurement takes.
 const BATCHES: u64 = 8;
 
 /// Timed rounds of each size; the first one warms up and is not counted.
 const ROUNDS: usize = 7;
-
-fn config(layers: usize, hidden: usize, heads: usize) -> ModelConfig {
-    ModelConfig {
-        family: Family::Bert,
-        vocab_size: 30_522,
-        hidden_size: hidden,
-        num_hidden_layers: layers,
-        num_attention_heads: heads,
-        intermediate_size: 4 * hidden,
-        hidden_act: Activation::Gelu,
-        hidden_dropout_prob: 0.1,
-        attention_probs_dropout_prob: 0.1,
-        classifier_dropout: None,
-        max_position_embeddings: 512,
-        type_vocab_size: 2,
-        layer_norm_eps: 1e-12,
-        initializer_range: 0.02,
-        pad_token_id: 0,
-        problem: Problem::Classification,
-        labels: vec!["0".to_owned(), "1".to_owned()],
-    }
-}
-
-/// Lengths whose mean and tail are near those of RTE: 128 in a seventh of the sequences, the rest spread from 30 to 90, 70
-/// on average.
-fn lengths(full: bool, batch: u64) -> Vec<usize> {
-    let mut rng = stream(1, "lengths", batch);
-    let mut length = || match below(&mut rng, 7) {
-        0 => 128,
-        _ => 30 + below(&mut rng, 61) as usize,
-    };
-    (0..SEQUENCES)
-        .map(|_| if full { 128 } else { length() })
-        .collect()
-}
-
-fn batch(lengths: &[usize], number: u64) -> Micro {
-    let mut rng = stream(1, "ids", number);
-    let ids: Vec<Vec<u32>> = lengths
-        .iter()
-        .map(|&n| (0..n).map(|_| 1000 + below(&mut rng, 29_000) as u32).collect())
-        .collect();
-    let types: Vec<Vec<u32>> = lengths
-        .iter()
-        .map(|&n| (0..n).map(|i| u32::from(i >= n / 2)).collect())
-        .collect();
-    let pairs = ids.iter().zip(&types).map(|(ids, types)| (&ids[..], &types[..]));
-    Micro {
-        batch: Batch::pack(pairs, 0),
-        targets: Targets::Classes((0..lengths.len()).map(|i| i % 2).collect()),
-    }
-}
 
 /// Some sequences of a batch.
 fn part(whole: &Micro, chosen: Range<usize>) -> Micro {
@@ -106,17 +40,6 @@ fn part(whole: &Micro, chosen: Range<usize>) -> Micro {
     }
 }
 
-/// Multiplications and additions of the products of one forward pass; backward has twice as many.
-fn forward_flops(config: &ModelConfig, lengths: &[usize]) -> f64 {
-    let (h, i) = (config.hidden_size as f64, config.intermediate_size as f64);
-    let tokens: f64 = lengths.iter().map(|&n| n as f64).sum();
-    let squares: f64 = lengths.iter().map(|&n| (n * n) as f64).sum();
-    let sequences = lengths.len() as f64;
-    let whole = tokens * (8.0 * h * h + 4.0 * h * i) + 4.0 * h * squares;
-    let last = tokens * 4.0 * h * h + sequences * (4.0 * h * h + 4.0 * h * i) + 4.0 * h * tokens;
-    (config.num_hidden_layers - 1) as f64 * whole + last
-}
-
 /// A model of one size and its batches.
 struct Subject {
     trainer: Trainer<f32>,
@@ -131,35 +54,21 @@ struct Subject {
 impl Subject {
     /// Asserts that the loss of fresh weights is near ln 2, and that a step has the loss of the same step in two parts.
     fn new(size: &str, kind: &str) -> Option<Self> {
-        let &(_, layers, hidden, heads) = SIZES.iter().find(|(name, ..)| *name == size)?;
-        let config = config(layers, hidden, heads);
-        let full = match kind {
-            "full" => true,
-            "real" => false,
-            _ => return None,
-        };
-        let numbers = 0..if full { 1 } else { BATCHES };
-        let all: Vec<Vec<usize>> = numbers.clone().map(|number| lengths(full, number)).collect();
+        let config = Size::named(size)?.config();
+        let kind = Lengths::named(kind)?;
+        let numbers = 0..if kind == Lengths::Full { 1 } else { BATCHES };
+        let all: Vec<Vec<usize>> = numbers.clone().map(|number| kind.of(number)).collect();
         let batches: Vec<Micro> = numbers
             .zip(&all)
-            .map(|(number, lengths)| batch(lengths, number))
+            .map(|(number, lengths)| batch(&config, lengths, number))
             .collect();
-        let mut model = SequenceClassifier::zeros(&config);
-        initialise(&mut model, config.initializer_range, 1, |_| true);
-        let settings = AdamWSettings {
-            form: AdamWForm::HuggingFace { correct_bias: true },
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.01,
-        };
         let mean = |f: &dyn Fn(&[usize]) -> f64| all.iter().map(|l| f(l)).sum::<f64>() / all.len() as f64;
         let (tokens, flops) = (
             mean(&|lengths| lengths.iter().sum::<usize>() as f64),
             mean(&|lengths| forward_flops(&config, lengths)),
         );
         let mut subject = Self {
-            trainer: Trainer::new(config, model, settings),
+            trainer: trainer(&config),
             batches,
             policy: ClipPolicy::cwgnc_as_published(0.05).expect("a threshold"),
             steps: 0,
@@ -204,18 +113,19 @@ impl Subject {
         start.elapsed().as_secs_f64() / self.batches.len() as f64
     }
 
-    /// Seconds of one forward pass without dropout, the mean over the batches.
+    /// Seconds that a prediction of [`BATCHES`] batches takes, for one of them.
     fn infer(&mut self) -> f64 {
         let Trainer { config, model, .. } = &self.trainer;
+        let batches = self.batches.iter().cycle().take(BATCHES as usize);
+        let sequences: Vec<_> = batches
+            .flat_map(|Micro { batch, .. }| {
+                let spans = batch.offsets.windows(2);
+                spans.map(|s| (&batch.ids[s[0]..s[1]], &batch.token_types[s[0]..s[1]]))
+            })
+            .collect();
         let start = Instant::now();
-        for Micro { batch, .. } in &self.batches {
-            let spans = batch.offsets.windows(2);
-            let sequences: Vec<_> = spans
-                .map(|s| (&batch.ids[s[0]..s[1]], &batch.token_types[s[0]..s[1]]))
-                .collect();
-            black_box(predict(config, model, &sequences, sequences.len(), |_| {}));
-        }
-        start.elapsed().as_secs_f64() / self.batches.len() as f64
+        black_box(predict(config, model, &sequences, SEQUENCES, |_| {}));
+        start.elapsed().as_secs_f64() / BATCHES as f64
     }
 }
 
@@ -227,7 +137,7 @@ fn answer() -> io::Result<()> {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
         if line.trim() == "lengths" {
-            let all: Vec<Vec<usize>> = (0..BATCHES).map(|number| lengths(false, number)).collect();
+            let all: Vec<Vec<usize>> = (0..BATCHES).map(|number| Lengths::Real.of(number)).collect();
             println!("{all:?}");
             io::stdout().flush()?;
             continue;

@@ -5,16 +5,22 @@
 //! buffer holds arbitrary old numbers, and whoever takes one writes every element before reading any (debug builds
 //! fill it with NaN, so that a test would see a forgotten one).
 
+use crate::gemm::wide;
 use crate::real::Real;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use rayon::prelude::*;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Elements of a sum that one task adds.
+const BLOCK: usize = 1 << 12;
 
 /// A free list of memory blocks, shared by its clones.
 #[derive(Clone, Default)]
 pub struct Pool<T> {
     free: Arc<Mutex<Vec<Vec<T>>>>,
+    recomputes: bool,
 }
 
 impl<T> fmt::Debug for Pool<T> {
@@ -26,7 +32,22 @@ impl<T> fmt::Debug for Pool<T> {
 impl<T: Real> Pool<T> {
     /// An empty pool.
     pub fn new() -> Self {
-        Self { free: Arc::default() }
+        Self {
+            free: Arc::default(),
+            recomputes: false,
+        }
+    }
+
+    /// Whether a forward pass keeps the input of each encoder layer alone, and the backward pass computes the rest of the
+    /// layer's cache again when it comes to it: the memory of one layer in place of all, for a second forward pass, and the
+    /// same bits (Chen et al., *Training Deep Nets with Sublinear Memory Cost*, 2016, arXiv 1604.06174).
+    pub fn recomputes(&self) -> bool {
+        self.recomputes
+    }
+
+    /// Sets [`Pool::recomputes`].
+    pub fn set_recomputes(&mut self, recomputes: bool) {
+        self.recomputes = recomputes;
     }
 
     /// A matrix `[rows, cols]` with arbitrary contents.
@@ -87,6 +108,19 @@ impl<T: Real> Buffer<T> {
         self.array.as_slice_mut().expect("a buffer is in standard layout")
     }
 
+    /// `self ← self + x`, in parallel.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    pub fn add(&mut self, x: &Self) {
+        assert_eq!(self.dim(), x.dim(), "a sum of matrices of different shape");
+        let blocks = self
+            .flat_mut()
+            .par_chunks_mut(BLOCK)
+            .zip(x.flat().par_chunks(BLOCK));
+        blocks.for_each(|(sum, x)| wide!(sum.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x)));
+    }
+
     /// A view of the whole matrix.
     pub fn view(&self) -> ArrayView2<'_, T> {
         self.array.view()
@@ -142,6 +176,16 @@ mod tests {
         let second = pool.zeros(2, 5);
         assert_eq!(second.as_ptr(), address);
         assert!(second.iter().all(|&x| x == 0.0));
+    }
+
+    /// More elements than one task adds, and a remainder.
+    #[test]
+    fn a_sum() {
+        let pool = Pool::<f64>::new();
+        let ramp = |factor: f64| Array2::from_shape_fn((BLOCK + 1, 3), |(i, j)| factor * (3 * i + j) as f64);
+        let mut sum = pool.copy(ramp(1.0).view());
+        sum.add(&pool.copy(ramp(2.0).view()));
+        assert_eq!(*sum, ramp(3.0));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod streamed;
 pub use norms::{Norms, Written, norms, p_norms, write_norms};
 pub use streamed::{BlockSum, Streamed};
 
+use crate::gemm::wide;
 use crate::real::Real;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
@@ -24,11 +25,13 @@ const LANES: usize = 8;
 const COLUMNS: usize = 32;
 
 /// `Σ xᵢ` of a short row, in the type of its elements.
+#[inline]
 pub fn sum<T: Real>(x: &[T]) -> T {
     lanes(x, |x| x)
 }
 
 /// `Σ xᵢ yᵢ` of two short rows, in the type of their elements.
+#[inline]
 pub fn dot<T: Real>(x: &[T], y: &[T]) -> T {
     assert_eq!(x.len(), y.len(), "dot product of rows of different length");
     let mut acc = [T::zero(); LANES];
@@ -46,6 +49,7 @@ pub fn dot<T: Real>(x: &[T], y: &[T]) -> T {
 }
 
 /// The largest of a row, −∞ of none; a NaN is passed over.
+#[inline]
 pub fn max<T: Real>(x: &[T]) -> T {
     let larger = |a: T, b: T| if b > a { b } else { a };
     let (blocks, rest) = x.as_chunks::<LANES>();
@@ -59,6 +63,7 @@ pub fn max<T: Real>(x: &[T]) -> T {
 }
 
 /// `Σ f(xᵢ)` in [`LANES`] partial sums.
+#[inline]
 fn lanes<T: Real, A: Real>(x: &[T], f: impl Fn(T) -> A) -> A {
     let mut sum = Lanes::default();
     sum.add(x, f);
@@ -74,6 +79,7 @@ struct Lanes<A> {
 }
 
 impl<A: Real> Lanes<A> {
+    #[inline]
     fn add<T: Real>(&mut self, x: &[T], f: impl Fn(T) -> A) {
         let (blocks, rest) = x.as_chunks::<LANES>();
         let mut acc = self.acc;
@@ -86,12 +92,14 @@ impl<A: Real> Lanes<A> {
         self.rest = rest.iter().fold(self.rest, |sum, &x| sum + f(x));
     }
 
+    #[inline]
     fn total(&self) -> A {
         fold(self.acc) + self.rest
     }
 }
 
 /// The lanes added up by halves, which leaves neighbouring lanes in one vector register throughout.
+#[inline]
 fn fold<A: Real>(acc: [A; LANES]) -> A {
     ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
 }
@@ -102,11 +110,13 @@ pub fn add_rows<T: Real>(x: ArrayView2<'_, T>, out: &mut [T]) {
     out.par_chunks_mut(COLUMNS).enumerate().for_each(|(block, out)| {
         let x = x.slice(s![.., block * COLUMNS..block * COLUMNS + out.len()]);
         let mut acc = [0.0; COLUMNS];
-        for x in x.rows() {
-            for (acc, x) in acc.iter_mut().zip(x) {
-                *acc += x.widen();
+        wide!({
+            for x in x.rows() {
+                for (acc, x) in acc.iter_mut().zip(x) {
+                    *acc += x.widen();
+                }
             }
-        }
+        });
         add_rounded(&acc, out);
     });
 }
@@ -119,11 +129,13 @@ pub fn add_row_products<T: Real>(x: ArrayView2<'_, T>, y: ArrayView2<'_, T>, out
         let columns = s![.., block * COLUMNS..block * COLUMNS + out.len()];
         let (x, y) = (x.slice(columns), y.slice(columns));
         let mut acc = [0.0; COLUMNS];
-        for (x, y) in x.rows().into_iter().zip(y.rows()) {
-            for ((acc, x), y) in acc.iter_mut().zip(x).zip(y) {
-                *acc += x.widen() * y.widen();
+        wide!({
+            for (x, y) in x.rows().into_iter().zip(y.rows()) {
+                for ((acc, x), y) in acc.iter_mut().zip(x).zip(y) {
+                    *acc += x.widen() * y.widen();
+                }
             }
-        }
+        });
         add_rounded(&acc, out);
     });
 }

@@ -202,6 +202,8 @@ impl<'a, T: Real> Job<'a, T> {
         self.announce();
         let mut log = Log::open(&self.output.join(output::LOG), self.totals.all_steps)?;
         let sequences = std::mem::take(&mut self.train);
+        self.trainer
+            .recompute_activations(self.args.checkpoint_activations);
         let mut run = Run::new(self.trainer, self.plan.clone(), &sequences, self.totals.all_steps);
         let mut training = TrainingLoop {
             args: self.args,

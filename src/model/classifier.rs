@@ -18,7 +18,7 @@
 use crate::model::batch::Batch;
 use crate::model::config::{Family, ModelConfig};
 use crate::model::encoder::{Encoder, EncoderCache};
-use crate::model::layer::{Tokens, gather, scatter_add};
+use crate::model::layer::{Tokens, gather, scattered};
 use crate::model::noise::{Noise, Site};
 use crate::nn::cross_entropy::cross_entropy;
 use crate::nn::dropout;
@@ -150,6 +150,17 @@ impl<T: Real> SequenceClassifier<T> {
         )
     }
 
+    /// [`SequenceClassifier::forward`] without dropout and without a cache.
+    ///
+    /// # Panics
+    /// If an id, position or type lies outside its table.
+    pub fn infer(&self, config: &ModelConfig, batch: &Batch, pool: &Pool<T>) -> Buffer<T> {
+        let x = self.encoder.infer(config, batch, Tokens::First, pool);
+        let mut t = self.head.dense.forward(x.view(), pool);
+        t.iter_mut().for_each(|t| *t = t.tanh());
+        self.head.out.forward(t.view(), pool)
+    }
+
     /// Adds the parameters' gradients to `grad`; `dz` is the gradient of the logits.
     pub fn backward(
         &self,
@@ -176,9 +187,7 @@ impl<T: Real> SequenceClassifier<T> {
             dropout::apply(&mut dx, noise.mask(Site::HeadInput, p), row_keys);
         }
         if cache.tokens == Tokens::All {
-            let first = dx;
-            dx = pool.zeros(batch.tokens(), config.hidden_size);
-            scatter_add(&first, batch.first_tokens(), &mut dx);
+            dx = scattered(&dx, batch.first_tokens(), batch.tokens(), pool);
         }
         self.encoder
             .backward(config, batch, dx, &cache.encoder, &mut grad.encoder, pool);

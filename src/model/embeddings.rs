@@ -57,11 +57,7 @@ impl<T: Real> Embeddings<T> {
         keys: &[u64],
         pool: &Pool<T>,
     ) -> (Buffer<T>, EmbeddingsCache<T>) {
-        let mut e = pool.zeros(batch.tokens(), config.hidden_size);
-        self.word_embeddings.forward(&batch.ids, &mut e);
-        self.position_embeddings
-            .forward(&positions(config, batch), &mut e);
-        self.token_type_embeddings.forward(&batch.token_types, &mut e);
+        let e = self.sum(config, batch, pool);
         let (mut x, layer_norm) = self.layer_norm.forward(e, config.layer_norm_eps, pool);
         dropout::apply(
             &mut x,
@@ -69,6 +65,22 @@ impl<T: Real> Embeddings<T> {
             keys,
         );
         (x, EmbeddingsCache { layer_norm })
+    }
+
+    /// [`Embeddings::forward`] without dropout and without a cache.
+    pub fn infer(&self, config: &ModelConfig, batch: &Batch, pool: &Pool<T>) -> Buffer<T> {
+        self.layer_norm
+            .infer(self.sum(config, batch, pool), config.layer_norm_eps)
+    }
+
+    /// `e`.
+    fn sum(&self, config: &ModelConfig, batch: &Batch, pool: &Pool<T>) -> Buffer<T> {
+        let mut e = pool.zeros(batch.tokens(), config.hidden_size);
+        self.word_embeddings.forward(&batch.ids, &mut e);
+        self.position_embeddings
+            .forward(&positions(config, batch), &mut e);
+        self.token_type_embeddings.forward(&batch.token_types, &mut e);
+        e
     }
 
     /// Adds the gradients of the tables and of LayerNorm to `grad`.
@@ -94,7 +106,7 @@ impl<T: Real> Embeddings<T> {
         );
         let de = self
             .layer_norm
-            .backward(dx.view(), &cache.layer_norm, &mut grad.layer_norm, pool);
+            .backward(&dx, &cache.layer_norm, &mut grad.layer_norm, pool);
         let pad = Some(config.pad_token_id);
         // BERT's position 0 is a position; RoBERTa's row `pad_token_id` is the padding's.
         let position_pad = (config.family == Family::Roberta).then_some(config.pad_token_id);

@@ -24,8 +24,22 @@ pub struct Encoder<T> {
 pub struct EncoderCache<T: Real> {
     noise: Noise,
     keys: Vec<u64>,
+    /// Which tokens the last layer computed.
+    tokens: Tokens,
     embeddings: EmbeddingsCache<T>,
-    layers: Vec<LayerCache<T>>,
+    layers: Vec<Kept<T>>,
+}
+
+/// What is kept of one layer.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each layer, and all are of one kind"
+)]
+enum Kept<T: Real> {
+    Cache(LayerCache<T>),
+    /// Its input, from which the cache can be computed again ([`Pool::recomputes`]).
+    Input(Buffer<T>),
 }
 
 impl<T: Real> EncoderCache<T> {
@@ -36,7 +50,10 @@ impl<T: Real> EncoderCache<T> {
 
     /// The input of each layer, `[n, h]`: Hugging Face's `hidden_states` but for the last, which is the output.
     pub fn hidden_states(&self) -> impl Iterator<Item = ArrayView2<'_, T>> {
-        self.layers.iter().map(LayerCache::input)
+        self.layers.iter().map(|kept| match kept {
+            Kept::Cache(cache) => cache.input(),
+            Kept::Input(x) => x.view(),
+        })
     }
 }
 
@@ -64,7 +81,6 @@ impl<T: Real> Encoder<T> {
         let (mut x, embeddings) = self.embeddings.forward(config, batch, noise, &keys, pool);
         let mut layers = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
-            let last = index + 1 == self.layers.len();
             let context = Context {
                 config,
                 batch,
@@ -72,8 +88,12 @@ impl<T: Real> Encoder<T> {
                 keys: &keys,
                 index,
             };
-            let (z, cache) = layer.forward(&context, x, if last { tokens } else { Tokens::All }, pool);
-            layers.push(cache);
+            let (z, cache) = layer.forward(&context, x, self.tokens(index, tokens), pool);
+            layers.push(if pool.recomputes() {
+                Kept::Input(cache.into_input())
+            } else {
+                Kept::Cache(cache)
+            });
             x = z;
         }
         (
@@ -81,10 +101,29 @@ impl<T: Real> Encoder<T> {
             EncoderCache {
                 noise,
                 keys,
+                tokens,
                 embeddings,
                 layers,
             },
         )
+    }
+
+    /// The tokens that a layer computes, when `asked` is asked of the last one.
+    fn tokens(&self, index: usize, asked: Tokens) -> Tokens {
+        if index + 1 == self.layers.len() {
+            asked
+        } else {
+            Tokens::All
+        }
+    }
+
+    /// [`Encoder::forward`] without dropout and without a cache.
+    pub fn infer(&self, config: &ModelConfig, batch: &Batch, tokens: Tokens, pool: &Pool<T>) -> Buffer<T> {
+        let mut x = self.embeddings.infer(config, batch, pool);
+        for (index, layer) in self.layers.iter().enumerate() {
+            x = layer.infer(config, batch, &x, self.tokens(index, tokens), pool);
+        }
+        x
     }
 
     /// Adds the parameters' gradients to `grad`; `dx` is the gradient of the output of [`Encoder::forward`].
@@ -106,7 +145,16 @@ impl<T: Real> Encoder<T> {
                 keys,
                 index,
             };
-            dx = layer.backward(&context, dx, &cache.layers[index], &mut grad.layers[index], pool);
+            let again;
+            let layer_cache = match &cache.layers[index] {
+                Kept::Cache(cache) => cache,
+                Kept::Input(x) => {
+                    let tokens = self.tokens(index, cache.tokens);
+                    again = layer.forward(&context, pool.copy(x.view()), tokens, pool).1;
+                    &again
+                }
+            };
+            dx = layer.backward(&context, dx, layer_cache, &mut grad.layers[index], pool);
         }
         let embeddings = &mut grad.embeddings;
         self.embeddings.backward(

@@ -13,7 +13,7 @@
 //!        (4) da += linear'(φ'(df))
 //!        (3) ds = LayerNorm'(da);  dy = linear'(dropout'(ds));  dr = ds
 //!        (2) (dq, dk, dv) = attention'(dy)
-//!        (1) dr += linear'(dq);  dx = linear'(dk) + linear'(dv);  dx += dr on the rows that asked
+//!        (1) dr += linear'(dq);  dx = dr on the rows that asked, else 0;  dx += linear'(dk) + linear'(dv)
 //! ```
 //!
 //! Where only the first token's output is used, as in the last layer of a classifier, only its query is asked and
@@ -83,6 +83,11 @@ impl<T: Real> LayerCache<T> {
     pub fn input(&self) -> ArrayView2<'_, T> {
         self.x.view()
     }
+
+    /// The layer's input, all else given back.
+    pub fn into_input(self) -> Buffer<T> {
+        self.x
+    }
 }
 
 /// What a layer needs to know beside its parameters and its input; the same for forward and backward.
@@ -102,10 +107,7 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     fn spans(&self, tokens: Tokens) -> Spans {
-        match tokens {
-            Tokens::All => Spans::all_tokens(&self.batch.offsets),
-            Tokens::First => Spans::first_tokens(&self.batch.offsets),
-        }
+        spans(self.batch, tokens)
     }
 
     fn row_keys(&self, tokens: Tokens) -> Vec<u64> {
@@ -132,6 +134,13 @@ impl Context<'_> {
             Site::FeedForwardOutput(self.index),
             self.config.hidden_dropout_prob,
         )
+    }
+}
+
+fn spans(batch: &Batch, tokens: Tokens) -> Spans {
+    match tokens {
+        Tokens::All => Spans::all_tokens(&batch.offsets),
+        Tokens::First => Spans::first_tokens(&batch.offsets),
     }
 }
 
@@ -180,16 +189,14 @@ impl<T: Real> EncoderLayer<T> {
         );
         // (3)
         let mut s = self.attention_output.forward(y.view(), pool);
-        dropout::apply(&mut s, context.attention_output_mask(), &keys);
-        *s += &**rows;
+        dropout::apply_and_add(&mut s, context.attention_output_mask(), &keys, rows);
         let (a, attention_norm) = self.attention_norm.forward(s, config.layer_norm_eps, pool);
         // (4)
         let u = self.intermediate.forward(a.view(), pool);
         let (f, activation) = activation::forward(config.hidden_act, u, pool);
         // (5)
         let mut s = self.output.forward(f.view(), pool);
-        dropout::apply(&mut s, context.output_mask(), &keys);
-        *s += &*a;
+        dropout::apply_and_add(&mut s, context.output_mask(), &keys, &a);
         let (z, output_norm) = self.output_norm.forward(s, config.layer_norm_eps, pool);
         (
             z,
@@ -208,6 +215,38 @@ impl<T: Real> EncoderLayer<T> {
         )
     }
 
+    /// [`EncoderLayer::forward`] without dropout and without a cache.
+    pub fn infer(
+        &self,
+        config: &ModelConfig,
+        batch: &Batch,
+        x: &Buffer<T>,
+        tokens: Tokens,
+        pool: &Pool<T>,
+    ) -> Buffer<T> {
+        let eps = config.layer_norm_eps;
+        let first = (tokens == Tokens::First).then(|| gather(x, batch.first_tokens(), pool));
+        let r = first.as_ref().unwrap_or(x);
+        // (1)
+        let q = self.query.forward(r.view(), pool);
+        let k = self.key.forward(x.view(), pool);
+        let v = self.value.forward(x.view(), pool);
+        // (2)
+        let heads = config.num_attention_heads;
+        let y = attention::infer((q, k, v), &spans(batch, tokens), heads, pool);
+        // (3)
+        let mut s = self.attention_output.forward(y.view(), pool);
+        s.add(r);
+        let a = self.attention_norm.infer(s, eps);
+        // (4)
+        let u = self.intermediate.forward(a.view(), pool);
+        let f = activation::infer(config.hidden_act, u);
+        // (5)
+        let mut s = self.output.forward(f.view(), pool);
+        s.add(&a);
+        self.output_norm.infer(s, eps)
+    }
+
     /// Adds the parameters' gradients to `grad` and returns `dx` for every token.
     pub fn backward(
         &self,
@@ -224,24 +263,21 @@ impl<T: Real> EncoderLayer<T> {
         // (5)
         let ds = self
             .output_norm
-            .backward(dz.view(), &cache.output_norm, &mut grad.output_norm, pool);
-        let mut dropped = pool.copy(ds.view());
-        dropout::apply(&mut dropped, context.output_mask(), &keys);
+            .backward(&dz, &cache.output_norm, &mut grad.output_norm, pool);
+        let dropped = dropout::applied(&ds, context.output_mask(), &keys, pool);
         let df = self
             .output
             .backward(dropped.view(), cache.f.view(), &mut grad.output, pool);
         let mut da = ds;
         // (4)
         let du = activation::backward(df, &cache.activation);
-        *da += &*self
-            .intermediate
-            .backward(du.view(), cache.a.view(), &mut grad.intermediate, pool);
+        self.intermediate
+            .backward_add(du.view(), cache.a.view(), &mut grad.intermediate, &mut da);
         // (3)
-        let ds =
-            self.attention_norm
-                .backward(da.view(), &cache.attention_norm, &mut grad.attention_norm, pool);
-        let mut dropped = pool.copy(ds.view());
-        dropout::apply(&mut dropped, context.attention_output_mask(), &keys);
+        let ds = self
+            .attention_norm
+            .backward(&da, &cache.attention_norm, &mut grad.attention_norm, pool);
+        let dropped = dropout::applied(&ds, context.attention_output_mask(), &keys, pool);
         let dy =
             self.attention_output
                 .backward(dropped.view(), cache.y.view(), &mut grad.attention_output, pool);
@@ -258,15 +294,16 @@ impl<T: Real> EncoderLayer<T> {
             pool,
         );
         // (1)
-        *dr += &*self.query.backward(dq.view(), rows.view(), &mut grad.query, pool);
-        let mut dx = self.key.backward(dk.view(), cache.x.view(), &mut grad.key, pool);
-        *dx += &*self
-            .value
-            .backward(dv.view(), cache.x.view(), &mut grad.value, pool);
-        match cache.tokens {
-            Tokens::All => *dx += &*dr,
-            Tokens::First => scatter_add(&dr, batch.first_tokens(), &mut dx),
-        }
+        self.query
+            .backward_add(dq.view(), rows.view(), &mut grad.query, &mut dr);
+        let mut dx = match cache.tokens {
+            Tokens::All => dr,
+            Tokens::First => scattered(&dr, batch.first_tokens(), batch.tokens(), pool),
+        };
+        self.key
+            .backward_add(dk.view(), cache.x.view(), &mut grad.key, &mut dx);
+        self.value
+            .backward_add(dv.view(), cache.x.view(), &mut grad.value, &mut dx);
         dx
     }
 }
@@ -280,12 +317,13 @@ pub(crate) fn gather<T: Real>(x: &Buffer<T>, rows: &[usize], pool: &Pool<T>) -> 
     y
 }
 
-/// `dx[rowₖ] += dyₖ`: the backward pass of [`gather`].
-pub(crate) fn scatter_add<T: Real>(dy: &Buffer<T>, rows: &[usize], dx: &mut Buffer<T>) {
+/// `dx[rowₖ] = dyₖ`, zero in all other rows of the `n`: the backward pass of [`gather`], whose rows are all different.
+pub(crate) fn scattered<T: Real>(dy: &Buffer<T>, rows: &[usize], n: usize, pool: &Pool<T>) -> Buffer<T> {
+    let mut dx = pool.zeros(n, dy.ncols());
     for (dy, &row) in dy.rows().into_iter().zip(rows) {
-        let mut dx = dx.row_mut(row);
-        dx += &dy;
+        dx.row_mut(row).assign(&dy);
     }
+    dx
 }
 
 impl<T> ParamTree<T> for EncoderLayer<T> {

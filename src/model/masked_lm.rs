@@ -23,7 +23,7 @@ use crate::gemm;
 use crate::model::batch::Batch;
 use crate::model::config::ModelConfig;
 use crate::model::encoder::{Encoder, EncoderCache};
-use crate::model::layer::{Tokens, gather, scatter_add};
+use crate::model::layer::{Tokens, gather, scattered};
 use crate::model::noise::Noise;
 use crate::nn::activation::{self, ActivationCache};
 use crate::nn::cross_entropy;
@@ -113,9 +113,7 @@ impl<T: Real> MaskedLanguageModel<T> {
         let (a, activation) = activation::forward(config.hidden_act, u, pool);
         let (y, layer_norm) = self.head.layer_norm.forward(a, config.layer_norm_eps, pool);
         // (3)
-        let mut z = pool.buffer(rows.len(), config.vocab_size);
-        z.assign(&self.head.bias);
-        gemm::mul_add(y.view(), self.table().t(), z.view_mut());
+        let z = self.logits(&y, pool);
         (
             z,
             MaskedCache {
@@ -126,6 +124,25 @@ impl<T: Real> MaskedLanguageModel<T> {
                 y,
             },
         )
+    }
+
+    /// [`MaskedLanguageModel::forward`] without dropout and without a cache.
+    ///
+    /// # Panics
+    /// If a row is not of the batch, or an id, position or type lies outside its table.
+    pub fn infer(&self, config: &ModelConfig, batch: &Batch, rows: &[usize], pool: &Pool<T>) -> Buffer<T> {
+        let x = gather(&self.encoder.infer(config, batch, Tokens::All, pool), rows, pool);
+        let u = self.head.dense.forward(x.view(), pool);
+        let a = activation::infer(config.hidden_act, u);
+        let y = self.head.layer_norm.infer(a, config.layer_norm_eps);
+        self.logits(&y, pool)
+    }
+
+    /// (3)
+    fn logits(&self, y: &Buffer<T>, pool: &Pool<T>) -> Buffer<T> {
+        let mut z = pool.buffer(y.nrows(), self.head.bias.len());
+        gemm::mul_add_row(y.view(), self.table().t(), self.head.bias.view(), z.view_mut());
+        z
     }
 
     /// Adds the parameters' gradients to `grad`; `dz` is the gradient of the logits of `rows`.
@@ -154,15 +171,14 @@ impl<T: Real> MaskedLanguageModel<T> {
         let da = self
             .head
             .layer_norm
-            .backward(dy.view(), &cache.layer_norm, &mut head.layer_norm, pool);
+            .backward(&dy, &cache.layer_norm, &mut head.layer_norm, pool);
         let du = activation::backward(da, &cache.activation);
         let dx = self
             .head
             .dense
             .backward(du.view(), cache.x.view(), &mut head.dense, pool);
         // (1)
-        let mut d_output = pool.zeros(batch.tokens(), config.hidden_size);
-        scatter_add(&dx, rows, &mut d_output);
+        let d_output = scattered(&dx, rows, batch.tokens(), pool);
         self.encoder
             .backward(config, batch, d_output, &cache.encoder, &mut grad.encoder, pool);
     }

@@ -15,6 +15,7 @@
 //! GELU); Elfwing et al. 2017, arXiv 1702.03118 (SiLU). The derivative is computed beside the value, because both need
 //! the same exponential, and takes the memory of `x`.
 
+use crate::gemm::wide;
 use crate::nn::ROWS_PER_TASK;
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
@@ -63,11 +64,34 @@ fn forward_by<T: Real>(
         .par_chunks_mut(columns)
         .zip(y.flat_mut().par_chunks_mut(columns));
     rows.with_min_len(ROWS_PER_TASK).for_each(|(slope, y)| {
-        for (slope, y) in slope.iter_mut().zip(y) {
-            (*y, *slope) = value_and_slope(*slope);
-        }
+        wide!({
+            for (slope, y) in slope.iter_mut().zip(y) {
+                (*y, *slope) = value_and_slope(*slope);
+            }
+        });
     });
     (y, ActivationCache { slope })
+}
+
+/// [`forward`] without a cache: `y` in the memory of `x`.
+pub fn infer<T: Real>(phi: Activation, x: Buffer<T>) -> Buffer<T> {
+    match phi {
+        Activation::Gelu => infer_by(gelu, x),
+        Activation::GeluTanh => infer_by(gelu_tanh, x),
+        Activation::Relu => infer_by(relu, x),
+        Activation::Silu => infer_by(silu, x),
+    }
+}
+
+/// [`infer`] for one `φ`; what only the slope needs is not computed.
+fn infer_by<T: Real>(value_and_slope: impl Fn(T) -> (T, T) + Sync, x: Buffer<T>) -> Buffer<T> {
+    let columns = x.ncols();
+    let mut y = x;
+    let rows = y.flat_mut().par_chunks_mut(columns);
+    rows.with_min_len(ROWS_PER_TASK).for_each(|y| {
+        wide!(y.iter_mut().for_each(|y| *y = value_and_slope(*y).0));
+    });
+    y
 }
 
 /// `dx = dy ⊙ φ'(x)`, in the memory of `dy`.
@@ -79,7 +103,7 @@ pub fn backward<T: Real>(dy: Buffer<T>, cache: &ActivationCache<T>) -> Buffer<T>
         .par_chunks_mut(columns)
         .zip(cache.slope.flat().par_chunks(columns));
     rows.with_min_len(ROWS_PER_TASK).for_each(|(dx, slope)| {
-        dx.iter_mut().zip(slope).for_each(|(dx, &slope)| *dx *= slope);
+        wide!(dx.iter_mut().zip(slope).for_each(|(dx, &slope)| *dx *= slope));
     });
     dx
 }

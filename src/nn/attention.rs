@@ -21,7 +21,7 @@
 //! No padding exists here, so no attention mask is needed: a query sees the keys of its own sequence, all of them.
 //! The parallel loop is the one over (sequence, head); its blocks of the outputs are disjoint.
 
-use crate::gemm;
+use crate::gemm::{self, wide};
 use crate::nn::dropout::Mask;
 use crate::pool::{Buffer, Pool};
 use crate::random;
@@ -138,6 +138,30 @@ pub fn forward<T: Real>(
     )
 }
 
+/// [`forward`] without dropout and without a cache: `Y: [Σ t, h]`.
+pub fn infer<T: Real>(
+    (q, k, v): (Buffer<T>, Buffer<T>, Buffer<T>),
+    spans: &Spans,
+    heads: usize,
+    pool: &Pool<T>,
+) -> Buffer<T> {
+    let mut y = pool.buffer(q.nrows(), q.ncols());
+    let blocks = Blocks { spans, heads };
+    let (qs, ks, vs) = (
+        blocks.of(q.view(), Side::Queries),
+        blocks.of(k.view(), Side::Keys),
+        blocks.of(v.view(), Side::Keys),
+    );
+    let tasks = blocks.of_mut(y.view_mut(), Side::Queries);
+    tasks.into_par_iter().enumerate().for_each(|(i, y)| {
+        let mut p = pool.buffer(qs[i].nrows(), ks[i].nrows());
+        gemm::mul_serial(qs[i], ks[i].t(), p.view_mut()); // (1), but for the scale
+        softmax_rows(&mut p.view_mut(), scale(qs[i].ncols())); // (1) and (2)
+        gemm::mul_serial(p.view(), vs[i], y); // (4)
+    });
+    y
+}
+
 /// `(dQ, dK, dV)` for the same spans, heads, mask and row keys as the forward pass.
 pub fn backward<T: Real>(
     dy: ArrayView2<'_, T>,
@@ -199,14 +223,16 @@ fn softmax_rows<T: Real>(x: &mut ArrayViewMut2<'_, T>, scale: T) {
         let row = row
             .as_slice_mut()
             .expect("a block of probabilities is contiguous");
-        let max = reduce::max(row);
-        for x in &mut *row {
-            *x = ((*x - max) * scale).exponential();
-        }
-        let total = reduce::sum(row);
-        for x in row {
-            *x /= total;
-        }
+        wide!({
+            let max = reduce::max(row);
+            for x in &mut *row {
+                *x = ((*x - max) * scale).exponential();
+            }
+            let total = reduce::sum(row);
+            for x in row {
+                *x /= total;
+            }
+        });
     }
 }
 
@@ -215,10 +241,12 @@ fn softmax_rows_backward<T: Real>(dx: &mut ArrayViewMut2<'_, T>, p: ArrayView2<'
     for (mut dx, p) in dx.rows_mut().into_iter().zip(p.rows()) {
         let dx = dx.as_slice_mut().expect("a block of probabilities is contiguous");
         let p = p.to_slice().expect("a block of probabilities is contiguous");
-        let mean = reduce::dot(dx, p);
-        dx.iter_mut()
-            .zip(p)
-            .for_each(|(dx, &p)| *dx = p * (*dx - mean) * scale);
+        wide!({
+            let mean = reduce::dot(dx, p);
+            for (dx, &p) in dx.iter_mut().zip(p) {
+                *dx = p * (*dx - mean) * scale;
+            }
+        });
     }
 }
 

@@ -8,6 +8,7 @@
 //! Forward *adds*, because a transformer's input is a sum of embeddings (word, position, token type). An index has no
 //! gradient, so backward returns nothing.
 
+use crate::nn::ROWS_PER_TASK;
 use crate::param::{ParamTree, Path, Visitor, VisitorMut, visit_leaves, visit_leaves_mut};
 use crate::pool::Buffer;
 use crate::real::Real;
@@ -39,9 +40,12 @@ impl<T: Real> Embedding<T> {
     #[track_caller]
     pub fn forward(&self, ids: &[u32], y: &mut Buffer<T>) {
         assert_eq!(ids.len(), y.nrows(), "embedding: one index for each row");
-        for (mut y, &id) in y.rows_mut().into_iter().zip(ids) {
-            y += &self.weight.row(id as usize);
-        }
+        let columns = y.ncols();
+        let rows = y.flat_mut().par_chunks_mut(columns).zip(ids);
+        rows.with_min_len(ROWS_PER_TASK).for_each(|(y, &id)| {
+            let row = self.weight.row(id as usize);
+            y.iter_mut().zip(row).for_each(|(y, &w)| *y += w);
+        });
     }
 
     /// Adds each row of `dy` to the gradient's row of its index, except for `padding`, whose row is constant

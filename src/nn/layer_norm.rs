@@ -17,12 +17,13 @@
 //!
 //! The cache keeps `x̂` and `r`: with them the input is not needed again, and `x` may be overwritten by `x̂`.
 
+use crate::gemm::wide;
 use crate::nn::ROWS_PER_TASK;
 use crate::param::{ParamTree, Path, Visitor, VisitorMut, visit_leaves, visit_leaves_mut};
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
 use crate::reduce;
-use ndarray::{Array1, ArrayView2};
+use ndarray::Array1;
 use rayon::prelude::*;
 
 /// `y = (x − mean) / √(variance + ε) ⊙ γ + β` over the last axis, as `torch.nn.LayerNorm`.
@@ -55,8 +56,7 @@ impl<T: Real> LayerNorm<T> {
     /// Normalises each row of `x`, whose memory becomes the cache.
     pub fn forward(&self, x: Buffer<T>, eps: f64, pool: &Pool<T>) -> (Buffer<T>, LayerNormCache<T>) {
         let (n, h) = x.dim();
-        let (weight, bias) = (slice(&self.weight), slice(&self.bias));
-        let (size, eps) = (T::of(h as f64), T::of(eps));
+        let (weight, bias, eps) = (slice(&self.weight), slice(&self.bias), T::of(eps));
         let mut y = pool.buffer(n, h);
         let mut xhat = x;
         let mut r = pool.buffer(n, 1);
@@ -67,23 +67,37 @@ impl<T: Real> LayerNorm<T> {
             .zip(y.flat_mut().par_chunks_mut(h))
             .zip(r.flat_mut());
         rows.with_min_len(ROWS_PER_TASK).for_each(|((x, y), r)| {
-            let mean = reduce::sum(x) / size;
-            for x in &mut *x {
-                *x -= mean;
-            }
-            *r = T::one() / (reduce::dot(x, x) / size + eps).sqrt();
-            for (((xhat, y), &weight), &bias) in x.iter_mut().zip(y).zip(weight).zip(bias) {
-                *xhat *= *r;
-                *y = *xhat * weight + bias;
-            }
+            wide!({
+                *r = normalise(x, eps);
+                for (((&xhat, y), &weight), &bias) in x.iter().zip(y).zip(weight).zip(bias) {
+                    *y = xhat * weight + bias;
+                }
+            });
         });
         (y, LayerNormCache { xhat, r })
+    }
+
+    /// [`LayerNorm::forward`] without a cache: `y` in the memory of `x`.
+    pub fn infer(&self, x: Buffer<T>, eps: f64) -> Buffer<T> {
+        let h = x.ncols();
+        let (weight, bias, eps) = (slice(&self.weight), slice(&self.bias), T::of(eps));
+        let mut y = x;
+        let rows = y.flat_mut().par_chunks_mut(h);
+        rows.with_min_len(ROWS_PER_TASK).for_each(|y| {
+            wide!({
+                normalise(y, eps);
+                for ((y, &weight), &bias) in y.iter_mut().zip(weight).zip(bias) {
+                    *y = *y * weight + bias;
+                }
+            });
+        });
+        y
     }
 
     /// Adds `dγ` and `dβ` to `grad` and returns `dx`.
     pub fn backward(
         &self,
-        dy: ArrayView2<'_, T>,
+        dy: &Buffer<T>,
         cache: &LayerNormCache<T>,
         grad: &mut Self,
         pool: &Pool<T>,
@@ -91,29 +105,50 @@ impl<T: Real> LayerNorm<T> {
         let h = dy.ncols();
         let weight = slice(&self.weight);
         let size = T::of(h as f64);
-        let mut dx = pool.copy(dy);
+        let mut dx = pool.buffer(dy.nrows(), h);
 
         let rows = dx
             .flat_mut()
             .par_chunks_mut(h)
+            .zip(dy.flat().par_chunks(h))
             .zip(cache.xhat.flat().par_chunks(h))
             .zip(cache.r.flat());
-        rows.with_min_len(ROWS_PER_TASK).for_each(|((dx, xhat), &r)| {
-            dx.iter_mut().zip(weight).for_each(|(dx, &weight)| *dx *= weight); // now dx̂
-            let mean = reduce::sum(dx) / size;
-            let slope = reduce::dot(dx, xhat) / size;
-            for (dx, &xhat) in dx.iter_mut().zip(xhat) {
-                *dx = r * (*dx - mean - xhat * slope);
-            }
-        });
+        rows.with_min_len(ROWS_PER_TASK)
+            .for_each(|(((dx, dy), xhat), &r)| {
+                wide!({
+                    for ((dx, &dy), &weight) in dx.iter_mut().zip(dy).zip(weight) {
+                        *dx = dy * weight; // dx̂, for now
+                    }
+                    let mean = reduce::sum(dx) / size;
+                    let slope = reduce::dot(dx, xhat) / size;
+                    for (dx, &xhat) in dx.iter_mut().zip(xhat) {
+                        *dx = r * (*dx - mean - xhat * slope);
+                    }
+                });
+            });
         reduce::add_row_products(
-            dy,
+            dy.view(),
             cache.xhat.view(),
             grad.weight.as_slice_mut().expect(CONTIGUOUS),
         );
-        reduce::add_rows(dy, grad.bias.as_slice_mut().expect(CONTIGUOUS));
+        reduce::add_rows(dy.view(), grad.bias.as_slice_mut().expect(CONTIGUOUS));
         dx
     }
+}
+
+/// `x ← x̂`; returns `r`.
+#[inline]
+fn normalise<T: Real>(x: &mut [T], eps: T) -> T {
+    let size = T::of(x.len() as f64);
+    let mean = reduce::sum(x) / size;
+    for x in &mut *x {
+        *x -= mean;
+    }
+    let r = T::one() / (reduce::dot(x, x) / size + eps).sqrt();
+    for x in x {
+        *x *= r;
+    }
+    r
 }
 
 const CONTIGUOUS: &str = "a one-dimensional parameter is contiguous";
@@ -165,7 +200,8 @@ mod tests {
         assert_eq!(*y, arr2(&[[-0.5, 4.0]]));
 
         let mut grad = LayerNorm::zeros(2);
-        let dx = layer.backward(arr2(&[[1.0, 1.0]]).view(), &cache, &mut grad, &pool);
+        let dy = pool.copy(arr2(&[[1.0, 1.0]]).view());
+        let dx = layer.backward(&dy, &cache, &mut grad, &pool);
         assert_eq!(*dx, arr2(&[[-7.0 / 64.0, 7.0 / 64.0]]));
         assert_eq!(grad.weight, arr1(&[-0.75, 0.75]));
         assert_eq!(grad.bias, arr1(&[1.0, 1.0]));

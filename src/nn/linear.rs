@@ -38,8 +38,7 @@ impl<T: Real> Linear<T> {
     /// `y = x Wᵀ + b`.
     pub fn forward(&self, x: ArrayView2<'_, T>, pool: &Pool<T>) -> Buffer<T> {
         let mut y = pool.buffer(x.nrows(), self.bias.len());
-        y.assign(&self.bias);
-        gemm::mul_add(x, self.weight.t(), y.view_mut());
+        gemm::mul_add_row(x, self.weight.t(), self.bias.view(), y.view_mut());
         y
     }
 
@@ -53,9 +52,25 @@ impl<T: Real> Linear<T> {
     ) -> Buffer<T> {
         let mut dx = pool.buffer(x.nrows(), x.ncols());
         gemm::mul(dy, self.weight.view(), dx.view_mut());
+        Self::backward_params(dy, x, grad);
+        dx
+    }
+
+    /// [`Linear::backward`], `dx` added to what is there: the gradient of another way from `x` to the loss.
+    pub fn backward_add(
+        &self,
+        dy: ArrayView2<'_, T>,
+        x: ArrayView2<'_, T>,
+        grad: &mut Self,
+        dx: &mut Buffer<T>,
+    ) {
+        gemm::mul_add(dy, self.weight.view(), dx.view_mut());
+        Self::backward_params(dy, x, grad);
+    }
+
+    fn backward_params(dy: ArrayView2<'_, T>, x: ArrayView2<'_, T>, grad: &mut Self) {
         gemm::mul_add(dy.t(), x, grad.weight.view_mut());
         reduce::add_rows(dy, grad.bias.as_slice_mut().expect("a bias is contiguous"));
-        dx
     }
 }
 

@@ -15,6 +15,7 @@
 //! first steps. Without correction the Hugging Face form is the optimiser of Devlin et al. 2019. The constants of a
 //! step are computed in `f64`, the moments live in the type of the parameters.
 
+use crate::gemm::wide;
 use crate::real::Real;
 use rayon::prelude::*;
 
@@ -76,8 +77,8 @@ pub struct Moments<T> {
 pub struct ParamUpdate<'a, T> {
     /// The parameter.
     pub value: &'a mut [T],
-    /// Its gradient.
-    pub grad: &'a [T],
+    /// Its gradient, which the step leaves at zero: each element is read once, and reset while it is at hand.
+    pub grad: &'a mut [T],
     /// Whether weight decay applies ([`decays`]).
     pub decay: bool,
     /// The step's learning rate is multiplied by this, in the update as in the decay.
@@ -104,7 +105,8 @@ impl<T: Real> AdamW<T> {
         Self { settings, moments }
     }
 
-    /// One step with learning rate `lr`. Parameters come in the order in which the sizes were given.
+    /// One step with learning rate `lr`. Parameters come in the order in which the sizes were given. The gradients of those
+    /// that are not frozen are zero afterwards.
     ///
     /// # Panics
     /// If the parameters are not those whose sizes were given.
@@ -139,7 +141,7 @@ impl<T: Real> AdamW<T> {
                 );
                 p.value
                     .chunks_mut(BLOCK)
-                    .zip(p.grad.chunks(BLOCK))
+                    .zip(p.grad.chunks_mut(BLOCK))
                     .zip(moments.mean.chunks_mut(BLOCK))
                     .zip(moments.mean_square.chunks_mut(BLOCK))
                     .map(move |(((w, g), m), v)| (constants, w, g, m, v))
@@ -147,7 +149,7 @@ impl<T: Real> AdamW<T> {
             .collect();
         blocks
             .into_par_iter()
-            .for_each(|(constants, w, g, m, v)| constants.update(w, g, m, v));
+            .for_each(|(constants, w, g, m, v)| wide!(constants.update(w, g, m, v)));
     }
 }
 
@@ -197,8 +199,10 @@ impl<T: Real> Constants<T> {
         }
     }
 
-    fn update(self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
-        for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+    #[inline]
+    fn update(self, w: &mut [T], g: &mut [T], m: &mut [T], v: &mut [T]) {
+        for (((w, g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+            let g = std::mem::take(g);
             if self.decay_first {
                 *w -= self.decay * *w;
             }
@@ -245,7 +249,7 @@ mod tests {
                 0.125,
                 vec![ParamUpdate {
                     value: &mut w,
-                    grad: &[2.0],
+                    grad: &mut [2.0],
                     decay: true,
                     lr_factor: 1.0,
                     frozen: false,
@@ -279,18 +283,28 @@ mod tests {
         let (mut first, mut second) = ([1.0_f64], [1.0_f64]);
         for frozen in [true, false] {
             let before = optimiser.moments[1].clone();
-            let update = |value, lr_factor, frozen| ParamUpdate {
-                value,
-                grad: &[2.0],
-                decay: true,
-                lr_factor,
-                frozen,
-            };
+            let (mut first_grad, mut second_grad) = ([2.0], [2.0]);
             let updates = vec![
-                update(&mut first[..], 1.0, false),
-                update(&mut second[..], 0.5, frozen),
+                ParamUpdate {
+                    value: &mut first,
+                    grad: &mut first_grad,
+                    decay: true,
+                    lr_factor: 1.0,
+                    frozen: false,
+                },
+                ParamUpdate {
+                    value: &mut second,
+                    grad: &mut second_grad,
+                    decay: true,
+                    lr_factor: 0.5,
+                    frozen,
+                },
             ];
             optimiser.step(0.125, updates);
+            assert_eq!(
+                (first_grad, second_grad),
+                ([0.0], if frozen { [2.0] } else { [0.0] })
+            );
             if frozen {
                 assert_eq!((first[0], second[0]), (217.0 / 256.0, 1.0));
                 assert_eq!(optimiser.moments[1], before);

@@ -1,6 +1,7 @@
 //! Norms of many tensors at once: one pass over memory, safe at every magnitude.
 
 use super::{BLOCK, LANES, Lanes, lanes};
+use crate::gemm::wide;
 use crate::real::Real;
 use rayon::prelude::*;
 
@@ -28,7 +29,7 @@ pub fn norms<T: Real>(tensors: &[&[T]]) -> Vec<f64> {
 
 /// `Σ xᵢ²` of one block, in `f64`.
 fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
-    lanes(x, |x| x.widen() * x.widen())
+    wide!(lanes(x, |x| x.widen() * x.widen()))
 }
 
 /// The smallest sum of squares that cannot have lost digits to underflow: 2⁻⁹⁰⁰ is far above the smallest normal
@@ -153,7 +154,7 @@ struct Running {
 
 impl Running {
     fn add<T: Real>(&mut self, x: &[T], p: f64) {
-        self.squares.add(x, |x| x.widen() * x.widen());
+        wide!(self.squares.add(x, |x| x.widen() * x.widen()));
         if p == 2.0 {
         } else if p == f64::INFINITY {
             self.largest = self.largest.max(largest(x));

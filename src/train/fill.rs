@@ -1,7 +1,7 @@
 //! How well a masked language model fills the gaps of a text.
 
+use crate::model::ModelConfig;
 use crate::model::masked_lm::{MaskedLanguageModel, row_losses};
-use crate::model::{ModelConfig, Noise};
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
 use crate::train::examples::Examples;
@@ -43,7 +43,7 @@ pub fn fill<T: Real>(
     let (mut loss, mut right, mut positions, mut done) = (0.0, 0, 0, 0);
     for chosen in all.chunks(batch_size) {
         let part = text.pack(chosen, 0, 0);
-        let (z, _) = model.forward(config, &part.batch, &part.targets.rows, Noise::Off, &pool);
+        let z = model.infer(config, &part.batch, &part.targets.rows, &pool);
         for row in row_losses(z.view(), &part.targets.words) {
             loss += row;
         }

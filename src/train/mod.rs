@@ -1,7 +1,7 @@
 //! Training: [`step`], one optimiser step of any [`network`]; [`order`], which examples it takes; [`run`], all steps of a run with their
 //! seeds, on [`examples`]; [`mod@predict`], the model's outputs for many sequences; [`masking`] and [`mod@fill`], masked
 //! language modelling and its scores; [`update`], how far the parameters have moved. What
-//! others do for stability is [`stabilise`], with [`mixout`] and [`unfreeze`].
+//! others do for stability is [`stabilise`], with [`mixout`] and [`unfreeze`]; [`workload`] is there to be measured.
 
 pub mod examples;
 pub mod fill;
@@ -15,6 +15,7 @@ pub mod stabilise;
 pub mod step;
 pub mod unfreeze;
 pub mod update;
+pub mod workload;
 
 pub use examples::Examples;
 pub use fill::{FillScores, fill};

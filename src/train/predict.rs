@@ -1,6 +1,6 @@
 //! The model's outputs for many sequences, without dropout.
 
-use crate::model::{Batch, ModelConfig, Noise, SequenceClassifier, Tokens};
+use crate::model::{Batch, ModelConfig, SequenceClassifier};
 use crate::pool::Pool;
 use crate::real::Real;
 
@@ -26,7 +26,7 @@ pub fn predict<T: Real>(
     let mut done = 0;
     for chosen in by_length.chunks(batch_size) {
         let batch = Batch::pack(chosen.iter().map(|&i| sequences[i]), 0);
-        let (z, _) = model.forward(config, &batch, Noise::Off, Tokens::First, &pool);
+        let z = model.infer(config, &batch, &pool);
         for (&i, row) in chosen.iter().zip(z.rows()) {
             logits[i] = row.iter().map(|z| z.widen()).collect();
         }

@@ -108,6 +108,12 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         }
     }
 
+    /// Whether activations are computed again in the backward pass, layer by layer, instead of being kept
+    /// ([`Pool::recomputes`]): less memory, more time, the same bits.
+    pub fn recompute_activations(&mut self, recomputes: bool) {
+        self.pool.set_recomputes(recomputes);
+    }
+
     /// One optimiser step on a batch given in parts.
     ///
     /// # Errors
@@ -140,8 +146,9 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
             && report.skipped().next().is_none()
         {
             self.update(lr);
+        } else {
+            self.zero_grad();
         }
-        self.zero_grad();
         checked.map(|clip| StepReport { loss, clip })
     }
 
@@ -216,6 +223,7 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         }
     }
 
+    /// The optimiser's step, which leaves the gradient at zero.
     fn update(&mut self, lr: f64) {
         if self.stabiliser.weight_decay_to_initial > 0.0 {
             self.decay_to_initial(lr);
@@ -223,16 +231,19 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         let Stabiliser {
             lr_factors, frozen, ..
         } = &self.stabiliser;
-        let grads = self.grad.params();
+        let mut grads = self.grad.params_mut();
         let mut values = self.model.params_mut();
+        for ((_, grad), _) in grads.iter_mut().zip(frozen).filter(|(_, frozen)| **frozen) {
+            grad.fill(T::zero());
+        }
         let updates = values
             .iter_mut()
-            .zip(&grads)
+            .zip(&mut grads)
             .zip(lr_factors.iter().zip(frozen))
             .map(
                 |(((name, value), (_, grad)), (&lr_factor, &frozen))| ParamUpdate {
                     value: value.as_slice_mut().expect(STANDARD_LAYOUT),
-                    grad: grad.as_slice().expect(STANDARD_LAYOUT),
+                    grad: grad.as_slice_mut().expect(STANDARD_LAYOUT),
                     decay: decays(name),
                     lr_factor,
                     frozen,

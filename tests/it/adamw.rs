@@ -41,11 +41,11 @@ fn check<T: Real>(file: &Value, run: &Value, tolerance: f64) {
     let mut optimiser = AdamW::new(settings, weights.iter().map(Vec::len));
     let steps = numbers(&file["learning_rates"]);
     for (step, lr) in steps.into_iter().enumerate() {
-        let grads: Vec<Vec<T>> = NAMES
+        let mut grads: Vec<Vec<T>> = NAMES
             .iter()
             .map(|name| tensor(&file["gradients"][step][name]))
             .collect();
-        let params = weights.iter_mut().zip(&grads);
+        let params = weights.iter_mut().zip(&mut grads);
         optimiser.step(
             lr,
             params

@@ -13,7 +13,7 @@ use cwgnc::pool::Pool;
 use cwgnc::real::Real;
 use cwgnc::train::{Plan, Run, Seeds, Sequence, Stabilisers, Trainer, predict};
 use cwgnc::{gemm, random};
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array1, Array2, Axis, s};
 
 /// Large enough that every parallel loop and product is really split.
 fn wide_config(family: Family) -> ModelConfig {
@@ -42,7 +42,7 @@ fn sequences(n: usize) -> Vec<Sequence> {
         .collect()
 }
 
-fn fresh<T: Real>(config: &ModelConfig) -> SequenceClassifier<T> {
+pub(crate) fn fresh<T: Real>(config: &ModelConfig) -> SequenceClassifier<T> {
     let mut model = SequenceClassifier::zeros(config);
     init::initialise(&mut model, 0.1, 1, |_| true);
     model
@@ -73,8 +73,12 @@ fn plan(batch_size: usize, accumulation: usize, steps: usize) -> Plan {
 
 /// Everything that a run measured and left, as bits.
 fn bits_of_run<T: Real>(family: Family) -> Vec<u64> {
-    let (config, sequences) = (wide_config(family), sequences(40));
-    let mut run = Run::new(trainer::<T>(&config), plan(8, 2, 4), &sequences, 0);
+    bits_left_by(trainer::<T>(&wide_config(family)))
+}
+
+fn bits_left_by<T: Real>(trainer: Trainer<T>) -> Vec<u64> {
+    let sequences = sequences(40);
+    let mut run = Run::new(trainer, plan(8, 2, 4), &sequences, 0);
     let mut bits = Vec::new();
     while let Some(record) = run.next_step().expect("finite") {
         bits.push(record.report.loss.to_bits());
@@ -109,6 +113,16 @@ fn a_run_has_the_same_bits_on_any_number_of_threads() {
                 "f64, {threads} threads"
             );
         }
+    }
+}
+
+/// With dropout on. The second forward pass of a layer must draw the masks of the first.
+#[test]
+fn activations_may_be_computed_again() {
+    for family in [Family::Bert, Family::Roberta] {
+        let mut frugal = trainer::<f32>(&wide_config(family));
+        frugal.recompute_activations(true);
+        assert!(bits_left_by(frugal) == bits_of_run::<f32>(family), "{family:?}");
     }
 }
 
@@ -172,6 +186,10 @@ fn products_are_right() {
         let mut c = Array2::ones((m, n));
         gemm::mul_add(at.t(), b.view(), c.view_mut());
         assert_eq!(c, naive(&at.t().to_owned(), &b) + 1.0);
+        let row = Array1::from_shape_fn(n, |j| j as f32);
+        let mut c = Array2::from_elem((m, n), f32::NAN);
+        gemm::mul_add_row(a.view(), b.view(), row.view(), c.view_mut());
+        assert_eq!(c, naive(&a, &b) + &row);
     }
 }
 

@@ -136,7 +136,7 @@ fn layer_norm() {
             let (y, cache) = layer.forward(pool.copy(matrix(&v[0]).view()), eps, &pool);
             let (value, dy) = weigh(y.view());
             let mut grad = LayerNorm::zeros(7);
-            let dx = layer.backward(dy.view(), &cache, &mut grad, &pool);
+            let dx = layer.backward(&pool.copy(dy.view()), &cache, &mut grad, &pool);
             (
                 value,
                 vec![owned(&dx), grad.weight.into_dyn(), grad.bias.into_dyn()],

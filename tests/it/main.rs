@@ -32,6 +32,7 @@ mod encode;
 #[cfg(feature = "data")]
 mod encode_errors;
 mod gradcheck;
+mod inference;
 #[cfg(feature = "checkpoint")]
 mod masked_lm;
 #[cfg(feature = "data")]

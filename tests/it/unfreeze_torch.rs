@@ -57,7 +57,7 @@ fn unfreezing_agrees_with_torch() {
             if mode == UnfreezeMode::Restart && step.is_multiple_of(per_iteration) {
                 (weights, optimiser) = (start.clone(), fresh());
             }
-            let grads = vectors(&file["gradients"][step]);
+            let mut grads = vectors(&file["gradients"][step]);
             let factor = |group| unfreezing.group_factor(plan.schedule.peak, end, group);
             let lr = plan.learning_rate(step);
             for (group, rate) in numbers(&file[key]["rates"][step]).into_iter().enumerate() {
@@ -67,7 +67,7 @@ fn unfreezing_agrees_with_torch() {
                     "{key}, step {step}: {ours:e} for {rate:e}"
                 );
             }
-            let updates = weights.iter_mut().zip(&grads).enumerate();
+            let updates = weights.iter_mut().zip(&mut grads).enumerate();
             let update = |(group, (value, grad)): (usize, (_, _))| ParamUpdate::<f64> {
                 value,
                 grad,
@@ -75,7 +75,8 @@ fn unfreezing_agrees_with_torch() {
                 lr_factor: factor(group),
                 frozen: group > iteration,
             };
-            let updates = updates.map(|(group, (value, grad))| update((group, (&mut value[..], &grad[..]))));
+            let updates =
+                updates.map(|(group, (value, grad))| update((group, (&mut value[..], &mut grad[..]))));
             optimiser.step(lr, updates.collect());
             for (found, expected) in weights.iter().zip(vectors(&file[key]["after"][step])) {
                 for (found, expected) in found.iter().zip(expected) {

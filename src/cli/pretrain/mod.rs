@@ -74,7 +74,7 @@ impl<'a, T: Real> Job<'a, T> {
         let record = record::record(args, &inputs, plan.total_steps(), eval_every)?;
         let mut totals = TrainingTotals::default();
         let start = start(args.resume, &args.output, &record)?;
-        let trainer = match &start {
+        let mut trainer = match &start {
             Start::From(path) => {
                 let (trainer, state) = resume::load_training(path, &inputs.config, adamw(args))?;
                 (totals.all_steps, totals.loss_sum) = (state.step, state.loss_sum);
@@ -84,6 +84,7 @@ impl<'a, T: Real> Job<'a, T> {
             }
             Start::Fresh | Start::Finished => Trainer::new(inputs.config, inputs.model, adamw(args)),
         };
+        trainer.recompute_activations(args.checkpoint_activations);
         let finished = matches!(start, Start::Finished);
         if !finished {
             output::write_json(&args.output.join(output::RUN), &record)?;

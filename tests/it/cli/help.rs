@@ -12,7 +12,7 @@ fn version() {
 fn every_command_has_help() {
     let all = cwgnc(&["--help"]).succeeded();
     for command in [
-        "finetune", "eval", "predict", "inspect", "clip", "report", "study", "tasks",
+        "finetune", "eval", "predict", "inspect", "clip", "report", "study", "tasks", "bench",
     ] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         for flag in ["--help", "-h"] {
