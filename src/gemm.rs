@@ -34,10 +34,7 @@ pub trait Gemm: sealed::Sealed + Sized {
     /// `m × k`, `B` is `k × n`, `C` is `m × n`. No two elements of `C` may share an address, and `C` may not overlap
     /// `A` or `B`.
     #[doc(hidden)]
-    #[expect(
-        unsafe_code,
-        reason = "matrixmultiply takes raw pointers; see the module documentation"
-    )]
+    #[expect(unsafe_code, reason = "matrixmultiply takes raw pointers")]
     unsafe fn gemm(
         dims: (usize, usize, usize),
         a: (*const Self, isize, isize),
@@ -54,10 +51,7 @@ mod sealed {
 }
 
 impl Gemm for f32 {
-    #[expect(
-        unsafe_code,
-        reason = "matrixmultiply takes raw pointers; see the module documentation"
-    )]
+    #[expect(unsafe_code, reason = "matrixmultiply takes raw pointers")]
     unsafe fn gemm(
         (m, k, n): (usize, usize, usize),
         (a, rsa, csa): (*const Self, isize, isize),
@@ -71,10 +65,7 @@ impl Gemm for f32 {
 }
 
 impl Gemm for f64 {
-    #[expect(
-        unsafe_code,
-        reason = "matrixmultiply takes raw pointers; see the module documentation"
-    )]
+    #[expect(unsafe_code, reason = "matrixmultiply takes raw pointers")]
     unsafe fn gemm(
         (m, k, n): (usize, usize, usize),
         (a, rsa, csa): (*const Self, isize, isize),
@@ -252,9 +243,12 @@ pub(crate) use wide;
 
 /// What [`wide!`] calls.
 #[inline]
-#[expect(
-    unsafe_code,
-    reason = "code compiled for a feature may run only where the processor has it"
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "code compiled for a feature may run only where the processor has it"
+    )
 )]
 pub(crate) fn in_wide_registers<R>(f: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
@@ -285,9 +279,12 @@ pub(crate) fn in_wide_registers<R>(f: impl FnOnce() -> R) -> R {
 ///
 /// Twelve vectors at once, since a multiply-add takes longer than the time until the next one can begin. Where no fused
 /// multiply-add is known (all but x86-64), the compiler makes of them what it can.
-#[expect(
-    unsafe_code,
-    reason = "code compiled for a feature may run only where the processor has it"
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "code compiled for a feature may run only where the processor has it"
+    )
 )]
 pub fn register_flops(rounds: usize) -> (f64, f32) {
     #[cfg(target_arch = "x86_64")]
