@@ -181,7 +181,7 @@ mod tests {
     fn three_forms_of_one_map() {
         let pool = Pool::new();
         let x = pool.copy(Array2::from_shape_fn((40, 9), |(i, j)| (9 * i + j) as f32 - 3.0).view());
-        let r = pool.copy(Array2::from_shape_fn((40, 9), |(i, j)| (i * j) as f32).view());
+        let r = pool.copy(Array2::from_shape_fn((40, 9), |(i, j)| (i + 2 * j + 1) as f32).view());
         let (mask, keys) = (Mask::new(5, 0.5), (0..40).collect::<Vec<u64>>());
         let mut dropped = pool.copy(x.view());
         apply(&mut dropped, mask, &keys);
