@@ -26,14 +26,7 @@ const ROUNDS: usize = 7;
 
 /// Some sequences of a batch.
 fn part(whole: &Micro, chosen: Range<usize>) -> Micro {
-    let Batch {
-        ids,
-        token_types,
-        offsets,
-        ..
-    } = &whole.batch;
-    let spans = offsets[chosen.start..=chosen.end].windows(2);
-    let pairs = spans.map(|s| (&ids[s[0]..s[1]], &token_types[s[0]..s[1]]));
+    let pairs = whole.batch.pairs().skip(chosen.start).take(chosen.len());
     Micro {
         batch: Batch::pack(pairs, chosen.start as u64),
         targets: Targets::Classes(chosen.map(|i| i % 2).collect()),
@@ -117,12 +110,7 @@ impl Subject {
     fn infer(&mut self) -> f64 {
         let Trainer { config, model, .. } = &self.trainer;
         let batches = self.batches.iter().cycle().take(BATCHES as usize);
-        let sequences: Vec<_> = batches
-            .flat_map(|Micro { batch, .. }| {
-                let spans = batch.offsets.windows(2);
-                spans.map(|s| (&batch.ids[s[0]..s[1]], &batch.token_types[s[0]..s[1]]))
-            })
-            .collect();
+        let sequences: Vec<_> = batches.flat_map(|micro| micro.batch.pairs()).collect();
         let start = Instant::now();
         black_box(predict(config, model, &sequences, SEQUENCES, |_| {}));
         start.elapsed().as_secs_f64() / BATCHES as f64

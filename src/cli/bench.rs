@@ -156,8 +156,8 @@ impl Figures {
         let mean = |f: &dyn Fn(&Micro) -> f64| batches.iter().map(f).sum::<f64>() / batches.len() as f64;
         let tokens = mean(&|micro| micro.batch.tokens() as f64);
         let flops = mean(&|micro| {
-            let spans = micro.batch.offsets.windows(2);
-            3.0 * forward_flops(config, &spans.map(|s| s[1] - s[0]).collect::<Vec<_>>())
+            let lengths: Vec<usize> = micro.batch.ids_by_sequence().map(<[u32]>::len).collect();
+            3.0 * forward_flops(config, &lengths)
         });
         let mut trainer = trainer(config);
         trainer.recompute_activations(args.checkpoint_activations);
@@ -214,13 +214,7 @@ fn train(trainer: &mut Trainer<f32>, batches: &[Micro]) -> f64 {
 /// Seconds of the predictions for one batch, the mean over the batches.
 fn infer(trainer: &Trainer<f32>, batches: &[Micro]) -> f64 {
     let Trainer { config, model, .. } = trainer;
-    let all = batches.iter().map(|micro| &micro.batch);
-    let sequences: Vec<(&[u32], &[u32])> = all
-        .flat_map(|batch| {
-            let spans = batch.offsets.windows(2);
-            spans.map(|s| (&batch.ids[s[0]..s[1]], &batch.token_types[s[0]..s[1]]))
-        })
-        .collect();
+    let sequences: Vec<_> = batches.iter().flat_map(|micro| micro.batch.pairs()).collect();
     let start = Instant::now();
     black_box(predict(config, model, &sequences, SEQUENCES, |_| {}));
     start.elapsed().as_secs_f64() / batches.len() as f64
@@ -257,7 +251,8 @@ fn show(args: &Bench, found: &[Figures]) -> Result<(), Error> {
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(found.iter().map(|figures| {
-        let time = |seconds| clock(Duration::from_secs_f64(seconds));
+        // An estimate may be longer than any clock counts.
+        let time = |seconds| Duration::try_from_secs_f64(seconds).map_or("endless".to_owned(), clock);
         vec![
             figures.name.clone(),
             words(figures.lengths).to_owned(),

@@ -72,6 +72,12 @@ impl Batch {
         self.offsets.windows(2).map(|span| &self.ids[span[0]..span[1]])
     }
 
+    /// The token ids and token types of each sequence, as [`Batch::pack`] took them.
+    pub fn pairs(&self) -> impl Iterator<Item = (&[u32], &[u32])> {
+        let spans = self.offsets.windows(2);
+        spans.map(|s| (&self.ids[s[0]..s[1]], &self.token_types[s[0]..s[1]]))
+    }
+
     /// A key for each token, from its sequence's number and its position: what its dropout masks depend on.
     pub fn token_keys(&self) -> Vec<u64> {
         let numbered = (self.first_sequence..).zip(self.ids_by_sequence());

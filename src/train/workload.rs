@@ -191,5 +191,6 @@ mod tests {
         let batch = batch(&config, &[3, 5], 0).batch;
         assert_eq!(batch.offsets, [0, 3, 7]);
         assert!(batch.ids.iter().all(|&id| id < 7));
+        assert_eq!(Batch::pack(batch.pairs(), 0), batch);
     }
 }

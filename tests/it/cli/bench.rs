@@ -79,6 +79,22 @@ fn a_table_with_a_row_for_each_size_and_length() {
 }
 
 #[test]
+fn a_study_that_never_ends() {
+    let size = [
+        "bench",
+        "--size",
+        "tiny",
+        "--lengths",
+        "real",
+        "--rounds",
+        "1",
+        "--quiet",
+    ];
+    let printed = cwgnc(&[&size[..], &["--epochs", "1e300"]].concat()).succeeded();
+    assert!(printed.contains("  endless  endless\n"), "{printed}");
+}
+
+#[test]
 fn a_size_that_is_not_one() {
     let ran = cwgnc(&["bench", "--size", "tiny,huge"]);
     let problem = "invalid value 'huge' for '--size <SIZES>': one of tiny, mini, small, minilm, base, large";
