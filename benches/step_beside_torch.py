@@ -1,6 +1,7 @@
 """Times PyTorch's training step and forward pass of BERT in turn with this crate's, in one run.
 
-    python benches/step_beside_torch.py [--sizes tiny mini minilm] [--lengths full real] [--threads 2] [--rounds 9] [--compile]
+    python benches/step_beside_torch.py [--sizes tiny mini minilm] [--lengths full real] [--forms sdpa eager loop]
+                                       [--threads 2] [--rounds 9]
 
 Needs torch and transformers. Starts `cargo bench --bench step -- --answer`; round after round each form of PyTorch and
 this crate does the same work (16 sequences, dropout 0.1, float32, clipping per tensor, AdamW), so that a drift of the
@@ -8,7 +9,7 @@ machine's speed hits all alike. Prints medians, and the median over the rounds o
 
     sdpa, eager     attention; fused AdamW, clipping by torch._foreach_norm, one clamp and torch._foreach_mul_
     loop            sdpa, as people write it: clip_grad_norm_ for each parameter, AdamW without foreach
-    compile         sdpa, torch.compile; with --compile alone, since compiling takes minutes
+    compile         sdpa, torch.compile; if asked for, since compiling takes minutes
 
 Lengths `full` are 128 real tokens each. For `real`, lengths like those of RTE, PyTorch pads to the longest of the batch.
 """
@@ -26,7 +27,7 @@ parser.add_argument("--sizes", nargs="+", default=["tiny", "mini", "minilm"])
 parser.add_argument("--lengths", nargs="+", default=["full", "real"], choices=["full", "real"])
 parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--rounds", type=int, default=9)
-parser.add_argument("--compile", action="store_true")
+parser.add_argument("--forms", nargs="+", default=["sdpa", "eager", "loop"], choices=["sdpa", "eager", "loop", "compile"])
 args = parser.parse_args()
 
 import torch  # noqa: E402  (after the arguments, so that --help is quick)
@@ -34,7 +35,6 @@ from transformers import BertConfig, BertForSequenceClassification  # noqa: E402
 
 torch.set_num_threads(args.threads)
 SIZES = {"tiny": (2, 128, 2), "mini": (4, 256, 4), "small": (4, 512, 8), "minilm": (6, 384, 12), "base": (12, 768, 12)}
-FORMS = ["sdpa", "eager", "loop"] + (["compile"] if args.compile else [])
 
 
 class Form:
@@ -111,11 +111,11 @@ def main():
     real = json.loads(ask("lengths"))
     print(f"{args.threads} threads, {args.rounds} rounds, torch {torch.__version__}; milliseconds, then torch / ours with quartiles")
     for size in args.sizes:
-        forms = {name: Form(name, size) for name in FORMS}
+        forms = {name: Form(name, size) for name in args.forms}
         for lengths in args.lengths:
             batches = [batch([128] * 16)] if lengths == "full" else [batch(row) for row in real]
             for what in ("train", "infer"):
-                times = {name: [] for name in ["ours", *FORMS]}
+                times = {name: [] for name in ["ours", *args.forms]}
                 for _ in range(args.rounds + 1):
                     times["ours"].append(float(ask(f"{what} {size} {lengths}")))
                     for name, form in forms.items():
@@ -127,7 +127,7 @@ def main():
 
 def report(title, times):
     words = [f"{title:18} ours {1e3 * statistics.median(times['ours']):8.1f}"]
-    for name in FORMS:
+    for name in args.forms:
         ratios = [a / b for a, b in zip(times[name], times["ours"])]
         low, middle, high = statistics.quantiles(ratios, n=4)
         words.append(f"{name} {1e3 * statistics.median(times[name]):8.1f}  {middle:.2f} ({low:.2f} to {high:.2f})")
