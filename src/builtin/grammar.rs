@@ -149,20 +149,6 @@ impl Place {
         self
     }
 
-    /// At the same place, but differently: outside, not inside. `None` if there is only one way to be there.
-    pub(super) fn elsewhere(mut self, speaker: &mut Speaker) -> Option<Self> {
-        let category = speaker.lexicon.category(self.noun);
-        let fits =
-            |row: &usize| *row != self.relation && PREPOSITIONS[*row].1.iter().any(|name| category.is(name));
-        let rows: Vec<usize> = (0..PREPOSITIONS.len()).filter(fits).collect();
-        if rows.is_empty() || category.is("water") {
-            return None;
-        }
-        self.relation = speaker.choose(&rows);
-        self.preposition = speaker.choose(PREPOSITIONS[self.relation].0);
-        Some(self)
-    }
-
     /// The words.
     pub(super) fn say(&self, lexicon: &Lexicon) -> String {
         words([self.preposition, "the", &lexicon.nouns[self.noun].one])

@@ -218,6 +218,30 @@ mod tests {
         }
     }
 
+    /// docs/tasks.md: near or far, one pair in a hundred shares a word of content.
+    #[test]
+    fn likeness_is_not_in_the_words_that_are_shared() {
+        let content = content_words();
+        let words = |text: &str| -> BTreeSet<String> {
+            let text = text.to_lowercase();
+            let words = text.split(|c: char| !c.is_alphabetic());
+            words
+                .filter(|&word| content.contains(word))
+                .map(str::to_owned)
+                .collect()
+        };
+        for seed in 0..3 {
+            let [train, dev] = items(Builtin::Similarity, seed);
+            let count = train.len() + dev.len();
+            let shared = train.iter().chain(&dev).filter(|item| {
+                let second = item.example.text_b.as_deref().unwrap_or_default();
+                !words(&item.example.text_a).is_disjoint(&words(second))
+            });
+            let share = shared.count() as f64 / count as f64;
+            assert!(share < 0.02, "{seed}: {share}");
+        }
+    }
+
     /// 0.04 · 3000 = 120 labels of 3000 are wrong, whatever they were.
     #[test]
     fn four_labels_in_a_hundred_are_wrong() {
