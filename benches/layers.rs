@@ -13,7 +13,7 @@ use cwgnc::gemm;
 use cwgnc::model::Activation;
 use cwgnc::nn::activation;
 use cwgnc::nn::attention::{self, Spans};
-use cwgnc::nn::dropout::{self, Mask};
+use cwgnc::nn::dropout::Mask;
 use cwgnc::nn::embedding::Embedding;
 use cwgnc::nn::layer_norm::LayerNorm;
 use cwgnc::nn::linear::Linear;
@@ -106,12 +106,13 @@ fn layer_norm<T: Real>(size: usize) -> Case<T> {
 fn gelu<T: Real>(size: usize) -> Case<T> {
     let pool = Pool::new();
     let (x, dy) = (random(TOKENS, size, 0), random(TOKENS, size, 1));
+    let bias = random(1, size, 2).remove_axis(ndarray::Axis(0));
     let mut cache = None;
     Case {
-        name: format!("gelu {size}"),
+        name: format!("bias + gelu {size}"),
         run: Box::new(move |pass| match pass {
             Pass::Forward => {
-                let (y, kept) = activation::forward(Activation::Gelu, pool.copy(x.view()), &pool);
+                let (y, kept) = activation::forward(Activation::Gelu, pool.copy(x.view()), &bias, &pool);
                 cache = Some(kept);
                 y
             }
@@ -125,22 +126,32 @@ fn gelu<T: Real>(size: usize) -> Case<T> {
     }
 }
 
-fn dropout_and_residual<T: Real>(size: usize) -> Case<T> {
+fn residual_and_layer_norm<T: Real>(size: usize) -> Case<T> {
     let pool = Pool::new();
-    let (x, r) = (random(TOKENS, size, 0), pool.copy(random(TOKENS, size, 1).view()));
-    let dy = pool.copy(random(TOKENS, size, 2).view());
+    let layer = LayerNorm {
+        weight: random(1, size, 0).remove_axis(ndarray::Axis(0)),
+        bias: random(1, size, 1).remove_axis(ndarray::Axis(0)),
+    };
+    let [x, r, dy] = [2, 3, 4].map(|seed| pool.copy(random(TOKENS, size, seed).view()));
     let (mask, keys) = (Mask::new(1, 0.1), (0..TOKENS as u64).collect::<Vec<_>>());
+    let (mut grad, mut cache) = (LayerNorm::zeros(size), None);
     Case {
-        name: format!("dropout + residual {size}"),
+        name: format!("dropout + r + norm {size}"),
         run: Box::new(move |pass| match pass {
             Pass::Forward => {
-                let mut y = pool.copy(x.view());
-                dropout::apply_and_add(&mut y, mask, &keys, &r);
+                let x = pool.copy(x.view());
+                let (y, kept) = layer.forward_residual(x, &r, (mask, &keys), 1e-12, &pool);
+                cache = Some(kept);
                 y
             }
-            Pass::Backward => dropout::applied(&dy, mask, &keys, &pool),
+            Pass::Backward => {
+                let cache = cache.as_ref().expect("a forward pass came before");
+                let (mut dx, dr) = layer.backward_residual(&dy, cache, (mask, &keys), &mut grad, &pool);
+                *dx += &*dr;
+                dx
+            }
         }),
-        numbers: [3 * TOKENS * size, 2 * TOKENS * size],
+        numbers: [4 * TOKENS * size, 4 * TOKENS * size],
         flops: [0, 0],
     }
 }
@@ -171,8 +182,8 @@ fn self_attention<T: Real>(size: usize, heads: usize) -> Case<T> {
                 let cache = cache.as_ref().expect("a forward pass came before");
                 let (dq, mut dk, dv) =
                     attention::backward(dy.view(), cache, &spans, heads, mask, &keys, &pool);
-                dk.add(&dq);
-                dk.add(&dv);
+                *dk += &*dq;
+                *dk += &*dv;
                 dk
             }
         }),
@@ -218,7 +229,7 @@ fn cases<T: Real>(size: Size) -> Vec<Case<T>> {
         self_attention(h, size.heads),
         gelu(i),
         layer_norm(h),
-        dropout_and_residual(h),
+        residual_and_layer_norm(h),
         embedding(h),
     ]
 }

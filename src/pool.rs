@@ -5,16 +5,11 @@
 //! buffer holds arbitrary old numbers, and whoever takes one writes every element before reading any (debug builds
 //! fill it with NaN, so that a test would see a forgotten one).
 
-use crate::gemm::wide;
 use crate::real::Real;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
-use rayon::prelude::*;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Elements of a sum that one task adds.
-const BLOCK: usize = 1 << 12;
 
 /// A free list of memory blocks, shared by its clones.
 #[derive(Clone, Default)]
@@ -108,17 +103,10 @@ impl<T: Real> Buffer<T> {
         self.array.as_slice_mut().expect("a buffer is in standard layout")
     }
 
-    /// `self ← self + x`, in parallel.
-    ///
-    /// # Panics
-    /// If the shapes differ.
-    pub fn add(&mut self, x: &Self) {
-        assert_eq!(self.dim(), x.dim(), "a sum of matrices of different shape");
-        let blocks = self
-            .flat_mut()
-            .par_chunks_mut(BLOCK)
-            .zip(x.flat().par_chunks(BLOCK));
-        blocks.for_each(|(sum, x)| wide!(sum.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x)));
+    /// The elements of row `i`.
+    pub fn flat_row(&self, i: usize) -> &[T] {
+        let columns = self.array.ncols();
+        &self.flat()[i * columns..][..columns]
     }
 
     /// A view of the whole matrix.
@@ -178,14 +166,10 @@ mod tests {
         assert!(second.iter().all(|&x| x == 0.0));
     }
 
-    /// More elements than one task adds, and a remainder.
     #[test]
-    fn a_sum() {
-        let pool = Pool::<f64>::new();
-        let ramp = |factor: f64| Array2::from_shape_fn((BLOCK + 1, 3), |(i, j)| factor * (3 * i + j) as f64);
-        let mut sum = pool.copy(ramp(1.0).view());
-        sum.add(&pool.copy(ramp(2.0).view()));
-        assert_eq!(*sum, ramp(3.0));
+    fn a_row() {
+        let x = Pool::<f64>::new().copy(ndarray::arr2(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).view());
+        assert_eq!(x.flat_row(1), [3.0, 4.0]);
     }
 
     #[test]

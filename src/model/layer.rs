@@ -9,9 +9,9 @@
 //!        (5) z  = LayerNorm(dropout(f W_fᵀ + b_f) + a)
 //!
 //! backward, in reverse; a residual adds the gradient of both ways
-//!        (5) ds = LayerNorm'(dz);  df = linear'(dropout'(ds));  da = ds
+//!        (5) (ds, da) = (dropout'(LayerNorm'(dz)), LayerNorm'(dz));  df = linear'(ds)
 //!        (4) da += linear'(φ'(df))
-//!        (3) ds = LayerNorm'(da);  dy = linear'(dropout'(ds));  dr = ds
+//!        (3) (ds, dr) = (dropout'(LayerNorm'(da)), LayerNorm'(da));  dy = linear'(ds)
 //!        (2) (dq, dk, dv) = attention'(dy)
 //!        (1) dr += linear'(dq);  dx = dr on the rows that asked, else 0;  dx += linear'(dk) + linear'(dv)
 //! ```
@@ -24,7 +24,7 @@ use crate::model::config::ModelConfig;
 use crate::model::noise::{Noise, Site};
 use crate::nn::activation::{self, ActivationCache};
 use crate::nn::attention::{self, AttentionCache, Spans};
-use crate::nn::dropout::{self, Mask};
+use crate::nn::dropout::Mask;
 use crate::nn::layer_norm::{LayerNorm, LayerNormCache};
 use crate::nn::linear::Linear;
 use crate::param::{ParamTree, Path, Visitor, VisitorMut};
@@ -169,6 +169,7 @@ impl<T: Real> EncoderLayer<T> {
         pool: &Pool<T>,
     ) -> (Buffer<T>, LayerCache<T>) {
         let Context { config, batch, .. } = *context;
+        let eps = config.layer_norm_eps;
         let keys = context.row_keys(tokens);
         let r = (tokens == Tokens::First).then(|| gather(&x, batch.first_tokens(), pool));
         let rows = r.as_ref().unwrap_or(&x);
@@ -188,16 +189,16 @@ impl<T: Real> EncoderLayer<T> {
             pool,
         );
         // (3)
-        let mut s = self.attention_output.forward(y.view(), pool);
-        dropout::apply_and_add(&mut s, context.attention_output_mask(), &keys, rows);
-        let (a, attention_norm) = self.attention_norm.forward(s, config.layer_norm_eps, pool);
+        let s = self.attention_output.forward(y.view(), pool);
+        let mask = (context.attention_output_mask(), &keys[..]);
+        let (a, attention_norm) = self.attention_norm.forward_residual(s, rows, mask, eps, pool);
         // (4)
-        let u = self.intermediate.forward(a.view(), pool);
-        let (f, activation) = activation::forward(config.hidden_act, u, pool);
+        let u = self.intermediate.product(a.view(), pool);
+        let (f, activation) = activation::forward(config.hidden_act, u, &self.intermediate.bias, pool);
         // (5)
-        let mut s = self.output.forward(f.view(), pool);
-        dropout::apply_and_add(&mut s, context.output_mask(), &keys, &a);
-        let (z, output_norm) = self.output_norm.forward(s, config.layer_norm_eps, pool);
+        let s = self.output.forward(f.view(), pool);
+        let mask = (context.output_mask(), &keys[..]);
+        let (z, output_norm) = self.output_norm.forward_residual(s, &a, mask, eps, pool);
         (
             z,
             LayerCache {
@@ -235,16 +236,14 @@ impl<T: Real> EncoderLayer<T> {
         let heads = config.num_attention_heads;
         let y = attention::infer((q, k, v), &spans(batch, tokens), heads, pool);
         // (3)
-        let mut s = self.attention_output.forward(y.view(), pool);
-        s.add(r);
-        let a = self.attention_norm.infer(s, eps);
+        let s = self.attention_output.forward(y.view(), pool);
+        let a = self.attention_norm.infer_residual(s, r, eps);
         // (4)
-        let u = self.intermediate.forward(a.view(), pool);
-        let f = activation::infer(config.hidden_act, u);
+        let u = self.intermediate.product(a.view(), pool);
+        let f = activation::infer(config.hidden_act, u, &self.intermediate.bias);
         // (5)
-        let mut s = self.output.forward(f.view(), pool);
-        s.add(&a);
-        self.output_norm.infer(s, eps)
+        let s = self.output.forward(f.view(), pool);
+        self.output_norm.infer_residual(s, &a, eps)
     }
 
     /// Adds the parameters' gradients to `grad` and returns `dx` for every token.
@@ -261,27 +260,29 @@ impl<T: Real> EncoderLayer<T> {
         let rows = cache.r.as_ref().unwrap_or(&cache.x);
 
         // (5)
-        let ds = self
-            .output_norm
-            .backward(&dz, &cache.output_norm, &mut grad.output_norm, pool);
-        let dropped = dropout::applied(&ds, context.output_mask(), &keys, pool);
+        let mask = (context.output_mask(), &keys[..]);
+        let (ds, mut da) =
+            self.output_norm
+                .backward_residual(&dz, &cache.output_norm, mask, &mut grad.output_norm, pool);
         let df = self
             .output
-            .backward(dropped.view(), cache.f.view(), &mut grad.output, pool);
-        let mut da = ds;
+            .backward(ds.view(), cache.f.view(), &mut grad.output, pool);
         // (4)
         let du = activation::backward(df, &cache.activation);
         self.intermediate
             .backward_add(du.view(), cache.a.view(), &mut grad.intermediate, &mut da);
         // (3)
-        let ds = self
-            .attention_norm
-            .backward(&da, &cache.attention_norm, &mut grad.attention_norm, pool);
-        let dropped = dropout::applied(&ds, context.attention_output_mask(), &keys, pool);
-        let dy =
-            self.attention_output
-                .backward(dropped.view(), cache.y.view(), &mut grad.attention_output, pool);
-        let mut dr = ds;
+        let mask = (context.attention_output_mask(), &keys[..]);
+        let (ds, mut dr) = self.attention_norm.backward_residual(
+            &da,
+            &cache.attention_norm,
+            mask,
+            &mut grad.attention_norm,
+            pool,
+        );
+        let dy = self
+            .attention_output
+            .backward(ds.view(), cache.y.view(), &mut grad.attention_output, pool);
         // (2)
         let (mask, spans) = (context.attention_probs_mask(), context.spans(cache.tokens));
         let (dq, dk, dv) = attention::backward(

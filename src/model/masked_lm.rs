@@ -109,8 +109,8 @@ impl<T: Real> MaskedLanguageModel<T> {
         // (1)
         let x = gather(&output, rows, pool);
         // (2)
-        let u = self.head.dense.forward(x.view(), pool);
-        let (a, activation) = activation::forward(config.hidden_act, u, pool);
+        let u = self.head.dense.product(x.view(), pool);
+        let (a, activation) = activation::forward(config.hidden_act, u, &self.head.dense.bias, pool);
         let (y, layer_norm) = self.head.layer_norm.forward(a, config.layer_norm_eps, pool);
         // (3)
         let z = self.logits(&y, pool);
@@ -132,8 +132,8 @@ impl<T: Real> MaskedLanguageModel<T> {
     /// If a row is not of the batch, or an id, position or type lies outside its table.
     pub fn infer(&self, config: &ModelConfig, batch: &Batch, rows: &[usize], pool: &Pool<T>) -> Buffer<T> {
         let x = gather(&self.encoder.infer(config, batch, Tokens::All, pool), rows, pool);
-        let u = self.head.dense.forward(x.view(), pool);
-        let a = activation::infer(config.hidden_act, u);
+        let u = self.head.dense.product(x.view(), pool);
+        let a = activation::infer(config.hidden_act, u, &self.head.dense.bias);
         let y = self.head.layer_norm.infer(a, config.layer_norm_eps);
         self.logits(&y, pool)
     }

@@ -1,8 +1,8 @@
-//! Activations between the two feed-forward products, element by element.
+//! Activations between the two feed-forward products, element by element, with the bias of the product before.
 //!
 //! ```text
-//! forward    y  = φ(x)              cache: φ'(x)
-//! backward   dx = dy ⊙ φ'(x)
+//! forward    y  = φ(x + 1 bᵀ)           x: [n, i]   b: [i]        cache: φ'(x + 1 bᵀ)
+//! backward   dx = dy ⊙ φ'(x + 1 bᵀ)     db is the sum of its rows, which the linear layer adds up
 //!
 //! gelu       φ = x Φ(x)             φ' = Φ(x) + x g(x)        Φ(x) = ½ (1 + erf(x/√2)),  g(x) = exp(−x²/2) / √(2π)
 //! gelu tanh  φ = x s                φ' = s + x s (1 − s) 2u'  s = ½ (1 + tanh u) = 1 / (1 + exp(−2u))
@@ -19,6 +19,7 @@ use crate::gemm::wide;
 use crate::nn::ROWS_PER_TASK;
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
+use ndarray::Array1;
 use rayon::prelude::*;
 
 /// Which `φ`.
@@ -34,19 +35,27 @@ pub enum Activation {
     Silu,
 }
 
-/// What [`backward`] needs: `φ'(x)`.
+/// What [`backward`] needs: `φ'(x + 1 bᵀ)`.
 #[derive(Debug)]
 pub struct ActivationCache<T: Real> {
     slope: Buffer<T>,
 }
 
-/// `y = φ(x)` and its cache, for which the memory of `x` is used.
-pub fn forward<T: Real>(phi: Activation, x: Buffer<T>, pool: &Pool<T>) -> (Buffer<T>, ActivationCache<T>) {
+/// `y = φ(x + 1 bᵀ)` and its cache, for which the memory of `x` is used.
+///
+/// # Panics
+/// If there is not one element of the bias for each column of `x`.
+pub fn forward<T: Real>(
+    phi: Activation,
+    x: Buffer<T>,
+    bias: &Array1<T>,
+    pool: &Pool<T>,
+) -> (Buffer<T>, ActivationCache<T>) {
     match phi {
-        Activation::Gelu => forward_by(gelu, x, pool),
-        Activation::GeluTanh => forward_by(gelu_tanh, x, pool),
-        Activation::Relu => forward_by(relu, x, pool),
-        Activation::Silu => forward_by(silu, x, pool),
+        Activation::Gelu => forward_by(gelu, x, bias, pool),
+        Activation::GeluTanh => forward_by(gelu_tanh, x, bias, pool),
+        Activation::Relu => forward_by(relu, x, bias, pool),
+        Activation::Silu => forward_by(silu, x, bias, pool),
     }
 }
 
@@ -54,9 +63,11 @@ pub fn forward<T: Real>(phi: Activation, x: Buffer<T>, pool: &Pool<T>) -> (Buffe
 fn forward_by<T: Real>(
     value_and_slope: impl Fn(T) -> (T, T) + Sync,
     x: Buffer<T>,
+    bias: &Array1<T>,
     pool: &Pool<T>,
 ) -> (Buffer<T>, ActivationCache<T>) {
     let (rows, columns) = x.dim();
+    let bias = one_for_each(columns, bias);
     let mut y = pool.buffer(rows, columns);
     let mut slope = x;
     let rows = slope
@@ -65,8 +76,8 @@ fn forward_by<T: Real>(
         .zip(y.flat_mut().par_chunks_mut(columns));
     rows.with_min_len(ROWS_PER_TASK).for_each(|(slope, y)| {
         wide!({
-            for (slope, y) in slope.iter_mut().zip(y) {
-                (*y, *slope) = value_and_slope(*slope);
+            for ((slope, y), &bias) in slope.iter_mut().zip(y).zip(bias) {
+                (*y, *slope) = value_and_slope(*slope + bias);
             }
         });
     });
@@ -74,27 +85,44 @@ fn forward_by<T: Real>(
 }
 
 /// [`forward`] without a cache: `y` in the memory of `x`.
-pub fn infer<T: Real>(phi: Activation, x: Buffer<T>) -> Buffer<T> {
+///
+/// # Panics
+/// As [`forward`].
+pub fn infer<T: Real>(phi: Activation, x: Buffer<T>, bias: &Array1<T>) -> Buffer<T> {
     match phi {
-        Activation::Gelu => infer_by(gelu, x),
-        Activation::GeluTanh => infer_by(gelu_tanh, x),
-        Activation::Relu => infer_by(relu, x),
-        Activation::Silu => infer_by(silu, x),
+        Activation::Gelu => infer_by(gelu, x, bias),
+        Activation::GeluTanh => infer_by(gelu_tanh, x, bias),
+        Activation::Relu => infer_by(relu, x, bias),
+        Activation::Silu => infer_by(silu, x, bias),
     }
 }
 
 /// [`infer`] for one `φ`; what only the slope needs is not computed.
-fn infer_by<T: Real>(value_and_slope: impl Fn(T) -> (T, T) + Sync, x: Buffer<T>) -> Buffer<T> {
+fn infer_by<T: Real>(
+    value_and_slope: impl Fn(T) -> (T, T) + Sync,
+    x: Buffer<T>,
+    bias: &Array1<T>,
+) -> Buffer<T> {
     let columns = x.ncols();
+    let bias = one_for_each(columns, bias);
     let mut y = x;
     let rows = y.flat_mut().par_chunks_mut(columns);
     rows.with_min_len(ROWS_PER_TASK).for_each(|y| {
-        wide!(y.iter_mut().for_each(|y| *y = value_and_slope(*y).0));
+        wide!({
+            for (y, &bias) in y.iter_mut().zip(bias) {
+                *y = value_and_slope(*y + bias).0;
+            }
+        });
     });
     y
 }
 
-/// `dx = dy ⊙ φ'(x)`, in the memory of `dy`.
+fn one_for_each<T>(columns: usize, bias: &Array1<T>) -> &[T] {
+    assert_eq!(bias.len(), columns, "one element of the bias for each column");
+    bias.as_slice().expect("a bias is contiguous")
+}
+
+/// `dx = dy ⊙ φ'(x + 1 bᵀ)`, in the memory of `dy`.
 pub fn backward<T: Real>(dy: Buffer<T>, cache: &ActivationCache<T>) -> Buffer<T> {
     let columns = dy.ncols();
     let mut dx = dy;
@@ -152,6 +180,7 @@ fn sigmoid<T: Real>(x: T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::{arr1, arr2};
 
     /// Φ(1) = 0.841344746068543 and g(1) = 0.241970724519143 (tables of the normal distribution); σ(1) =
     /// 0.731058578630005; the tanh form at 1: u = 0.7978845608028654 · 1.044715, tanh u = 0.682383883124651.
@@ -167,6 +196,16 @@ mod tests {
         assert_eq!(relu(2.5), (2.5, 1.0));
         assert_eq!(relu(-2.5), (0.0, 0.0));
         assert_eq!(relu(0.0), (0.0, 0.0));
+    }
+
+    /// ReLU with b = (1, -2): x + b = (-3 + 1, 5 - 2) = (-2, 3), so y = (0, 3), with the slopes 0 and 1.
+    #[test]
+    fn the_bias_comes_first() {
+        let (pool, bias) = (Pool::<f64>::new(), arr1(&[1.0, -2.0]));
+        let x = || pool.copy(arr2(&[[-3.0, 5.0]]).view());
+        let (y, cache) = forward(Activation::Relu, x(), &bias, &pool);
+        assert_eq!((&*y, &*cache.slope), (&arr2(&[[0.0, 3.0]]), &arr2(&[[0.0, 1.0]])));
+        assert_eq!(*infer(Activation::Relu, x(), &bias), *y);
     }
 
     /// Far out, every φ is 0 or x with slope 0 or 1, and nothing overflows on the way.

@@ -42,7 +42,14 @@ impl<T: Real> Linear<T> {
         y
     }
 
-    /// Adds `dW` and `db` to `grad` and returns `dx`; `x` is the input of [`Linear::forward`].
+    /// `x Wᵀ`, for a next step that adds `b` in its own pass over the rows ([`activation`](super::activation)).
+    pub fn product(&self, x: ArrayView2<'_, T>, pool: &Pool<T>) -> Buffer<T> {
+        let mut y = pool.buffer(x.nrows(), self.bias.len());
+        gemm::mul(x, self.weight.t(), y.view_mut());
+        y
+    }
+
+    /// Adds `dW` and `db` to `grad` and returns `dx`; `x` is the input of [`Linear::forward`] or [`Linear::product`].
     pub fn backward(
         &self,
         dy: ArrayView2<'_, T>,
@@ -115,6 +122,7 @@ mod tests {
         let (x, dy) = (arr2(&[[1.0, 2.0]]), arr2(&[[1.0, -1.0, 2.0]]));
         let pool = Pool::new();
         assert_eq!(*layer.forward(x.view(), &pool), arr2(&[[21.0, 37.0, 53.0]]));
+        assert_eq!(*layer.product(x.view(), &pool), arr2(&[[11.0, 17.0, 23.0]]));
 
         let mut grad = Linear {
             weight: Array2::ones((3, 2)),

@@ -20,7 +20,7 @@ use cwgnc::nn::mean_squared_error::mean_squared_error;
 use cwgnc::param::ParamTree;
 use cwgnc::pool::{Buffer, Pool};
 use cwgnc::random;
-use ndarray::{Array1, Array2, ArrayD, ArrayView2, Ix1, Ix2, IxDyn};
+use ndarray::{Array1, Array2, ArrayD, ArrayView2, Axis, Ix1, Ix2, IxDyn};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 
 /// The largest relative error allowed; the differences themselves are good to about 1e-11.
@@ -143,6 +143,41 @@ fn layer_norm() {
             )
         });
     }
+    layer_norm_residual();
+}
+
+/// LayerNorm(x ⊙ m + r): the gradients of both ways.
+fn layer_norm_residual() {
+    let values = [
+        normal("x", &[5, 7], 2.0),
+        normal("r", &[5, 7], 2.0),
+        normal("gamma", &[7], 1.0),
+        normal("beta", &[7], 1.0),
+    ];
+    for mask in [Mask::OFF, Mask::new(3, 0.4)] {
+        check("layer_norm_residual", &values, |v| {
+            let (pool, dropout) = (Pool::new(), (mask, &[10, 11, 12, 13, 14][..]));
+            let layer = LayerNorm {
+                weight: vector(&v[2]),
+                bias: vector(&v[3]),
+            };
+            let [x, r] = [0, 1].map(|i| pool.copy(matrix(&v[i]).view()));
+            let (y, cache) = layer.forward_residual(x, &r, dropout, 0.5, &pool);
+            let (value, dy) = weigh(y.view());
+            let mut grad = LayerNorm::zeros(7);
+            let dy = pool.copy(dy.view());
+            let (dx, dr) = layer.backward_residual(&dy, &cache, dropout, &mut grad, &pool);
+            (
+                value,
+                vec![
+                    owned(&dx),
+                    owned(&dr),
+                    grad.weight.into_dyn(),
+                    grad.bias.into_dyn(),
+                ],
+            )
+        });
+    }
 }
 
 fn activations() {
@@ -153,14 +188,14 @@ fn activations() {
         Activation::Silu,
     ] {
         // No element of this draw lies within 2h|v| of 0, where ReLU has no derivative: the check would fail there.
-        check(&format!("{phi:?}"), &[normal("x", &[4, 6], 2.0)], |v| {
-            let pool = Pool::new();
-            let (y, cache) = activation::forward(phi, pool.copy(matrix(&v[0]).view()), &pool);
+        let values = [normal("x", &[4, 6], 2.0), normal("b", &[6], 1.0)];
+        check(&format!("{phi:?}"), &values, |v| {
+            let (pool, bias) = (Pool::new(), vector(&v[1]));
+            let (y, cache) = activation::forward(phi, pool.copy(matrix(&v[0]).view()), &bias, &pool);
             let (value, dy) = weigh(y.view());
-            (
-                value,
-                vec![owned(&activation::backward(pool.copy(dy.view()), &cache))],
-            )
+            let dx = activation::backward(pool.copy(dy.view()), &cache);
+            let db = dx.sum_axis(Axis(0));
+            (value, vec![owned(&dx), db.into_dyn()])
         });
     }
 }

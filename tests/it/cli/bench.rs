@@ -58,19 +58,21 @@ fn figures_follow_from_each_other() {
     }
 }
 
+/// The quickest bench there is.
+const ONE_ROUND: [&str; 8] = [
+    "bench",
+    "--size",
+    "tiny",
+    "--lengths",
+    "real",
+    "--rounds",
+    "1",
+    "--quiet",
+];
+
 #[test]
 fn a_table_with_a_row_for_each_size_and_length() {
-    let printed = cwgnc(&[
-        "bench",
-        "--size",
-        "tiny",
-        "--lengths",
-        "real",
-        "--rounds",
-        "1",
-        "--quiet",
-    ])
-    .succeeded();
+    let printed = cwgnc(&ONE_ROUND).succeeded();
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines.len(), 4, "{printed}");
     assert!(lines[1].starts_with("model  lengths  tokens"), "{printed}");
@@ -80,17 +82,7 @@ fn a_table_with_a_row_for_each_size_and_length() {
 
 #[test]
 fn a_study_that_never_ends() {
-    let size = [
-        "bench",
-        "--size",
-        "tiny",
-        "--lengths",
-        "real",
-        "--rounds",
-        "1",
-        "--quiet",
-    ];
-    let printed = cwgnc(&[&size[..], &["--epochs", "1e300"]].concat()).succeeded();
+    let printed = cwgnc(&[&ONE_ROUND[..], &["--epochs", "1e300"]].concat()).succeeded();
     assert!(printed.contains("  endless  endless\n"), "{printed}");
 }
 
