@@ -9,9 +9,9 @@
 //!        (5) z  = LayerNorm(dropout(f W_fᵀ + b_f) + a)
 //!
 //! backward, in reverse; a residual adds the gradient of both ways
-//!        (5) (ds, da) = (dropout'(LayerNorm'(dz)), LayerNorm'(dz));  df = linear'(ds)
+//!        (5) da = LayerNorm'(dz);  ds = dropout'(da);  df = linear'(ds)
 //!        (4) da += linear'(φ'(df))
-//!        (3) (ds, dr) = (dropout'(LayerNorm'(da)), LayerNorm'(da));  dy = linear'(ds)
+//!        (3) dr = LayerNorm'(da);  ds = dropout'(dr);  dy = linear'(ds)
 //!        (2) (dq, dk, dv) = attention'(dy)
 //!        (1) dr += linear'(dq);  dx = dr on the rows that asked, else 0;  dx += linear'(dk) + linear'(dv)
 //! ```
