@@ -129,7 +129,7 @@ impl<'a, T: Real> Job<'a, T> {
         )?;
         let mut totals = TrainingTotals::default();
         let mut updates = args.log_updates.then(|| UpdateMeter::new(model.clone()));
-        let start = start(args.resume, &output, &record)?;
+        let start = start(args.resume, &output, &record, args.save_total_limit)?;
         let mut best = None;
         let mut trainer = match &start {
             Start::From(path) => {

@@ -80,8 +80,14 @@ pub(super) enum Start {
     Finished,
 }
 
-/// Where to begin: a run is resumed only with the settings and files that it began with.
-pub(super) fn start(resume: bool, output: &Path, record: &Map<String, Value>) -> Result<Start, Error> {
+/// Where to begin: a run is resumed only with the settings and files that it began with. Checkpoints before its last `keep`, which
+/// it did not come to remove when it died, are removed.
+pub(super) fn start(
+    resume: bool,
+    output: &Path,
+    record: &Map<String, Value>,
+    keep: usize,
+) -> Result<Start, Error> {
     let before = output.join(output::RUN);
     if !resume || !before.exists() {
         return Ok(Start::Fresh);
@@ -112,6 +118,5 @@ pub(super) fn start(resume: bool, output: &Path, record: &Map<String, Value>) ->
     if output.join(output::ALL).exists() {
         return Ok(Start::Finished);
     }
-    let last = resume::checkpoints(output)?.pop();
-    Ok(last.map_or(Start::Fresh, |(_, path)| Start::From(path)))
+    Ok(resume::keep_last(output, keep)?.map_or(Start::Fresh, Start::From))
 }

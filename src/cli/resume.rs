@@ -106,15 +106,26 @@ pub(super) fn save_as(
         let _ = fs::remove_dir_all(&partial);
         return Err(error);
     }
-    // The checkpoint that this run went on from may have the same name: it goes when the new one is complete.
     if path.exists() {
-        fs::remove_dir_all(&path).map_err(fail(&path))?;
+        // The run went on from it, and it is the same: a run has one state after each step.
+        fs::remove_dir_all(&partial).map_err(fail(&partial))?;
+    } else {
+        fs::rename(&partial, &path).map_err(fail(&path))?;
     }
-    fs::rename(&partial, &path).map_err(fail(&path))?;
-    for old in checkpoints(dir)?.iter().rev().skip(keep) {
-        fs::remove_dir_all(&old.1).map_err(fail(&old.1))?;
-    }
+    keep_last(dir, keep)?;
     Ok(path)
+}
+
+/// Removes all checkpoints but the last `keep`, and returns the last.
+pub(super) fn keep_last(dir: &Path, keep: usize) -> Result<Option<PathBuf>, Error> {
+    let mut found = checkpoints(dir)?;
+    for (_, path) in found.iter().rev().skip(keep) {
+        fs::remove_dir_all(path).map_err(|source| Error::Folder {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(found.pop().map(|(_, path)| path))
 }
 
 /// Whether a path is half a checkpoint, left by a process that died.

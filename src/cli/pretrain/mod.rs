@@ -73,7 +73,7 @@ impl<'a, T: Real> Job<'a, T> {
         output::prepare(&args.output, claim)?;
         let record = record::record(args, &inputs, plan.total_steps(), eval_every)?;
         let mut totals = TrainingTotals::default();
-        let start = start(args.resume, &args.output, &record)?;
+        let start = start(args.resume, &args.output, &record, args.save_total_limit)?;
         let mut trainer = match &start {
             Start::From(path) => {
                 let (trainer, state) = resume::load_training(path, &inputs.config, adamw(args))?;

@@ -228,6 +228,20 @@ fn resumed_from_a_checkpoint() {
     assert_eq!(serde_json::from_str::<Value>(&all).unwrap(), results);
 }
 
+/// A run that died after its last checkpoint had its name and before the one before was gone.
+#[test]
+fn resumed_with_a_checkpoint_too_many() {
+    let run = scratch::folder("cli-pretrain-too-many").join("run");
+    super::files::copy(undisturbed(), &run);
+    for (from, to) in [(16, 12), (16, 16), (20, 20)] {
+        let checkpoint = |step| format!("checkpoint-{step}");
+        super::files::copy(&undisturbed().join(checkpoint(from)), &run.join(checkpoint(to)));
+    }
+    fs::remove_file(run.join("all_results.json")).unwrap();
+    pretrain(&run, &["--resume"]).succeeded();
+    assert_same(&run, undisturbed());
+}
+
 /// The folder is a model to fine-tune: the encoder is taken, the head left, pooler and classifier are fresh.
 #[test]
 fn fine_tuning_takes_the_folder() {
