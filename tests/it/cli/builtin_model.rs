@@ -13,6 +13,26 @@ fn it_is_the_folder() {
     assert_eq!(inspect(MODEL).replace(MODEL, DISK), inspect(DISK));
 }
 
+/// The deep encoder beside it: the answer of its second stage to a pair of strangers. Twelve layers of width 64.
+#[test]
+fn the_deep_one() {
+    const DEEP: &str = "fixtures/models/deep";
+    let config = object(Path::new(DEEP).join("config.json").as_path());
+    assert_eq!(
+        (&config["num_hidden_layers"], &config["hidden_size"]),
+        (&12.into(), &64.into())
+    );
+    let pair = [
+        "--text",
+        "The golfer fed the collies.",
+        "--text-pair",
+        "Every boutique was noiseless.",
+    ];
+    let line = cwgnc(&[&["predict", "--quiet", "--model", DEEP], &pair[..]].concat()).succeeded();
+    let answer: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(answer["label"], "stranger", "{line}");
+}
+
 /// A few steps on it are those on the folder, file for file but for its name and the hashes' paths.
 #[test]
 fn a_run_on_it() {
