@@ -27,7 +27,7 @@ cwgnc=${CARGO_TARGET_DIR:-target}/release/cwgnc
 awk -f scripts/pretrain/glosses.awk "$wordnet"/data.{noun,verb,adj,adv} > "$out/glosses.txt"
 
 # Questions: whether two sentences belong together and how they agree, and whether a sentence is whole. The answers come from the
-# grammar and from disturbing. A third of the disturbed is enough: with all of them, comparing was learned much later.
+# grammar and from disturbing. A third of the disturbed is enough: with all of them, two of the comparisons were at chance when this learned them.
 [ -e "$out/more.txt" ] || "$cwgnc" tasks text --sentences 2400000 --output "$out/more.txt"
 awk -f scripts/pretrain/judged.awk "$out/more.txt" > "$out/judged.tsv"
 {

@@ -280,15 +280,20 @@ mod tests {
     use super::*;
     use ndarray::{arr1, arr2};
 
+    /// γ = [2, 4], β = [1, 1].
+    fn by_hand() -> LayerNorm<f64> {
+        LayerNorm {
+            weight: arr1(&[2.0, 4.0]),
+            bias: arr1(&[1.0, 1.0]),
+        }
+    }
+
     /// x = [0, 6], ε = 7: μ = 3, variance 9, r = 1/√16 = 1/4, x̂ = [-3/4, 3/4]; γ = [2, 4], β = [1, 1]:
     /// y = [-1/2, 4]. With dy = [1, 1]: dx̂ = [2, 4], mean 3, Σ dx̂ x̂ / 2 = (-3/2 + 3)/2 = 3/4,
     /// dx = ¼ ([2, 4] − 3 − [-3/4, 3/4]·3/4) = ¼ [-7/16, 7/16]; dγ = x̂, dβ = 1.
     #[test]
     fn worked_example() {
-        let layer = LayerNorm {
-            weight: arr1(&[2.0, 4.0]),
-            bias: arr1(&[1.0, 1.0]),
-        };
+        let layer = by_hand();
         let pool = Pool::new();
         let (y, cache) = layer.forward(pool.copy(arr2(&[[0.0, 6.0]]).view()), 7.0, &pool);
         assert_eq!(*y, arr2(&[[-0.5, 4.0]]));
@@ -308,10 +313,7 @@ mod tests {
     /// [-15/32, 15/32]; dr = ds, dx = [-15/16, 0].
     #[test]
     fn residual_by_hand() {
-        let layer = LayerNorm {
-            weight: arr1(&[2.0, 4.0]),
-            bias: arr1(&[1.0, 1.0]),
-        };
+        let layer = by_hand();
         let pool = Pool::new();
         let [x, r, dy] = [[1.0, 4.0], [-1.0, 2.0], [1.0, 1.0]].map(|row| pool.copy(arr2(&[row]).view()));
         let copy = |x: &Buffer<f64>| pool.copy(x.view());
