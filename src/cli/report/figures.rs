@@ -65,11 +65,12 @@ fn runs(task: &Task<'_>) -> Figure {
         quartiles: condition.summary.map(|s| [s.q1, s.median, s.q3]),
         stopped: condition.values.iter().filter(|value| value.is_none()).count(),
     });
-    let reference = task.is_headline.then_some(task.threshold);
-    let line = if reference.is_some() {
-        "; the broken line is the value that a run must exceed"
-    } else {
-        ""
+    let values = task.conditions.iter().flat_map(|c| &c.values).flatten();
+    let reference = near(task.threshold, values.copied()).filter(|_| task.is_headline);
+    let line = match reference {
+        Some(_) => "; the broken line is the value that a run must exceed".to_owned(),
+        None if task.is_headline => format!("; {}", far(task.threshold)),
+        None => String::new(),
     };
     let title = format!("{}: {} of every run", task.name, task.metric);
     Figure {
@@ -84,6 +85,22 @@ fn runs(task: &Task<'_>) -> Figure {
             rows: rows.collect(),
         }),
     }
+}
+
+/// The value to compare with, unless it lies so far from all values that drawing it would press them together.
+fn near(threshold: f64, values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for value in values.filter(|value| value.is_finite()) {
+        (low, high) = (low.min(value), high.max(value));
+    }
+    let far = 3.0 * (high - low);
+    let is_near = low >= high || (low - far..=high + far).contains(&threshold);
+    is_near.then_some(threshold)
+}
+
+/// What to say where it is not drawn.
+fn far(threshold: f64) -> String {
+    format!("the value that a run must exceed, {threshold:.4}, lies far outside")
 }
 
 /// The task's metric over the steps: median and quartiles of each condition, the control behind the others.
@@ -126,18 +143,27 @@ fn curves(task: &Task<'_>) -> Option<Figure> {
     {
         return None;
     }
+    let runs = task.conditions.iter().flat_map(|condition| &condition.runs);
+    let reference = near(
+        task.threshold,
+        runs.flat_map(|run| &run.curve).filter_map(|point| point.1),
+    );
+    let line = match reference {
+        Some(_) => "the broken line across each panel is the value that a run must exceed not to have failed"
+            .to_owned(),
+        None => far(task.threshold),
+    };
     let title = format!("{}: {} on the dev set over the steps", task.name, task.headline);
     Some(Figure {
         name: file_name(&[&task.name, "curves"]),
         caption: format!(
-            "{title}: median and quartiles of the runs of each condition; grey and broken: those of {}. The broken line across each panel is \
-             the value that a run must exceed not to have failed.",
+            "{title}: median and quartiles of the runs of each condition; grey and broken: those of {}; {line}.",
             control.name
         ),
         svg: panels(&Panels {
             title,
             y_label: task.headline.clone(),
-            reference: Some(task.threshold),
+            reference,
             panels: shown,
             ..blank()
         }),
@@ -277,4 +303,21 @@ fn unfreezing(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
             ..blank()
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_far_threshold_is_not_drawn() {
+        let values = [0.90, 0.92].into_iter();
+        // Three times the span of 0.02 on either side: 0.84 to 0.98.
+        assert_eq!(near(0.85, values.clone()), Some(0.85));
+        assert_eq!(near(0.83, values.clone()), None);
+        assert_eq!(near(0.97, values.clone()), Some(0.97));
+        assert_eq!(near(0.99, values), None);
+        assert_eq!(near(0.5, [0.9, f64::NAN].into_iter()), Some(0.5));
+        assert_eq!(near(0.5, [].into_iter()), Some(0.5));
+    }
 }

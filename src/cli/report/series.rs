@@ -9,7 +9,7 @@ use std::path::Path;
 /// The record of one run's steps.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// The parameters, in walk order.
+    /// The parameters, in walk order: also those that a run trains only later, as gradual unfreezing does.
     pub(super) names: Vec<String>,
     pub(super) steps: Vec<Step>,
     /// The step of each evaluation that has them, with the updates of each parameter.
@@ -24,9 +24,9 @@ pub(super) struct Step {
     pub(super) clipped_elements: f64,
     /// The share of parameters of which something was clipped.
     pub(super) clipped_parameters: f64,
-    /// For each parameter, the gradient's norm before clipping.
+    /// For each parameter, the gradient's norm before clipping; NaN if it was frozen.
     pub(super) norms: Vec<f64>,
-    /// For each parameter, the scale; NaN if its rows have several.
+    /// For each parameter, the scale; NaN if its rows have several, or if it was frozen.
     pub(super) scales: Vec<f64>,
 }
 
@@ -68,6 +68,7 @@ pub(super) fn log(dir: &Path, run: &Run) -> Result<Option<Log>, Error> {
         return Ok(None);
     }
     let mut log = Log::default();
+    let mut trained: Vec<(usize, Vec<String>)> = Vec::new();
     let bytes = checkpoint::read(&path)?;
     for (number, line) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
         let wrong = |what: &str| Error::Report(format!("{} line {number}: {what}", path.display()));
@@ -81,17 +82,44 @@ pub(super) fn log(dir: &Path, run: &Run) -> Result<Option<Log>, Error> {
             .ok_or_else(|| wrong("`step` is not a number"))? as usize;
         if let Some(components) = line["components"].as_array() {
             let names = components.iter().map(|c| c["name"].as_str().unwrap_or_default());
-            if log.names.is_empty() {
-                log.names = names.map(str::to_owned).collect();
-            } else if !names.eq(log.names.iter()) {
-                return Err(wrong("other parameters than in the lines before"));
-            }
+            trained.push((number, names.map(str::to_owned).collect()));
             log.steps.push(logged_step(step, &line, components));
         } else if let Some(updates) = line["updates"].as_array() {
             log.updates.push((step, updates.iter().map(update).collect()));
         }
     }
+    let all = trained.iter().max_by_key(|(_, names)| names.len());
+    log.names = all.map(|(_, names)| names.clone()).unwrap_or_default();
+    for (step, (number, names)) in log.steps.iter_mut().zip(&trained) {
+        let Some(places) = places(names, &log.names) else {
+            return Err(Error::Report(format!(
+                "{} line {number}: parameters that the step with the most of them does not have, or in another order",
+                path.display()
+            )));
+        };
+        for values in [&mut step.norms, &mut step.scales] {
+            *values = spread(values, &places, log.names.len());
+        }
+    }
     Ok(Some(log))
+}
+
+/// Where these names stand among all, if they do, in the same order.
+fn places(names: &[String], all: &[String]) -> Option<Vec<usize>> {
+    let mut rest = all.iter().enumerate();
+    names
+        .iter()
+        .map(|name| rest.find(|(_, known)| *known == name).map(|(place, _)| place))
+        .collect()
+}
+
+/// The values at their places, and NaN between them.
+fn spread(values: &[f64], places: &[usize], length: usize) -> Vec<f64> {
+    let mut wide = vec![f64::NAN; length];
+    for (&value, &place) in values.iter().zip(places) {
+        wide[place] = value;
+    }
+    wide
 }
 
 fn number(value: &Value) -> f64 {
@@ -116,5 +144,22 @@ fn update(line: &Value) -> Update {
         name: line["name"].as_str().unwrap_or_default().to_owned(),
         rms: both("rms"),
         cosine: both("cosine_distance"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frozen_parameters_leave_gaps() {
+        let names = |letters: &str| letters.chars().map(String::from).collect::<Vec<_>>();
+        let places = |some, all| places(&names(some), &names(all));
+        assert_eq!(places("bd", "abcd"), Some(vec![1, 3]));
+        assert_eq!(places("abcd", "abcd"), Some(vec![0, 1, 2, 3]));
+        assert_eq!(places("db", "abcd"), None);
+        assert_eq!(places("bx", "abcd"), None);
+        let wide = spread(&[2.0, 4.0], &[1, 3], 4);
+        assert!(wide[0].is_nan() && wide[2].is_nan() && [wide[1], wide[3]] == [2.0, 4.0]);
     }
 }

@@ -97,11 +97,14 @@ pub(super) fn comparison(task: &Task<'_>) -> Option<Table> {
     (!rows.is_empty()).then(|| Table {
         caption: format!(
             "{}: each condition against {}. Differences are condition minus control, the ratio is condition over control; p-values are \
-             two-sided, in brackets with Holm's correction over the {} conditions of this table, for each test by itself. A dash: not \
+             two-sided, in brackets with Holm's correction over {}, for each test by itself. A dash: not \
              defined, because a sample has fewer than two values or does not vary.",
             task.name,
             task.conditions[task.control].name,
-            rows.len()
+            match rows.len() {
+                1 => "the one condition of this table".to_owned(),
+                many => format!("the {many} conditions of this table"),
+            }
         ),
         header: header.map(str::to_owned).to_vec(),
         rows,

@@ -267,6 +267,57 @@ fn every_figure_of_real_runs() {
     assert!(page.contains("gradient norms in layer 0"));
 }
 
+/// Runs that thaw one layer after the other log more parameters at each iteration than at the one before.
+#[test]
+fn runs_that_thaw() {
+    let dir = scratch::folder("report-thawing");
+    let mut records = Vec::new();
+    for mode in ["continue", "restart"] {
+        let run = dir.join(format!("runs/rte/{mode}/seed-1"));
+        let flags = [
+            &["--gradual-unfreezing", mode, "--unfreeze-epochs", "0.4"],
+            &[
+                "--logging-steps",
+                "1",
+                "--log-updates",
+                "--clip",
+                "component:0.05",
+            ][..],
+        ];
+        ran(finetune(&run, &[DEMO_MODEL, DEMO_DATA, &flags.concat()].concat())).succeeded();
+        records.push(line(mode, 1, Some(0.75)));
+    }
+    write_results(&dir, &records);
+    report(&dir, &["--control", "continue"]).succeeded();
+    let drawn = listing(&dir.join("report/figures"));
+    for name in [
+        "unfreezing",
+        "layer-norms",
+        "clipping",
+        "continue-norms",
+        "continue-update-rms",
+    ] {
+        assert!(drawn.contains(&format!("rte-{name}.svg")), "{name} in {drawn:?}");
+    }
+    for name in drawn {
+        let svg = fs::read_to_string(dir.join("report/figures").join(&name)).unwrap();
+        assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{name}");
+    }
+    // A step with a parameter of its own belongs to no run.
+    let log = dir.join("runs/rte/restart/seed-1/log.jsonl");
+    let other = fs::read_to_string(&log)
+        .unwrap()
+        .replacen("classifier.bias", "classifier.other", 1);
+    fs::write(&log, other).unwrap();
+    let message = "DIR/runs/rte/restart/seed-1/log.jsonl line 1: parameters that the step with the most of them does not have, or in \
+                   another order";
+    report(
+        &dir,
+        &["--control", "continue", "--output", text(&dir.join("again"))],
+    )
+    .refused(&dir, 1, message);
+}
+
 fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for folder in [dir.to_owned(), dir.join("figures")] {
