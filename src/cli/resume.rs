@@ -43,6 +43,11 @@ pub(super) fn save_model<T: Real>(
     width: Width,
 ) -> Result<(), Error> {
     checkpoint::save_model(dir, config, raw_config, model, width)?;
+    save_tokenizer(dir, encoder)
+}
+
+/// Writes the tokenizer's files, as they were read.
+pub(super) fn save_tokenizer(dir: &Path, encoder: &TextEncoder) -> Result<(), Error> {
     for (name, bytes) in encoder.files() {
         checkpoint::write_atomic(&dir.join(name), |out| out.write_all(bytes))?;
     }

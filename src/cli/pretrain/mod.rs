@@ -299,10 +299,7 @@ fn save_model<T: Real>(
     width: Width,
 ) -> Result<(), Error> {
     checkpoint::save_masked_lm(dir, config, raw_config, model, width)?;
-    for (name, bytes) in encoder.files() {
-        checkpoint::write_atomic(&dir.join(name), |out| out.write_all(bytes))?;
-    }
-    Ok(())
+    resume::save_tokenizer(dir, encoder)
 }
 
 /// What the run does at each step, for a text of so many sequences.
