@@ -12,7 +12,8 @@ pub(super) struct Log {
     /// The parameters, in walk order: also those that a run trains only later, as gradual unfreezing does.
     pub(super) names: Vec<String>,
     pub(super) steps: Vec<Step>,
-    /// The step of each evaluation that has them, with the updates of each parameter.
+    /// The step of each evaluation that has them, with the updates of each parameter; under gradual unfreezing only of those
+    /// that end an iteration.
     pub(super) updates: Vec<(usize, Vec<Update>)>,
 }
 
@@ -69,6 +70,7 @@ pub(super) fn log(dir: &Path, run: &Run) -> Result<Option<Log>, Error> {
     }
     let mut log = Log::default();
     let mut trained: Vec<(usize, Vec<String>)> = Vec::new();
+    let mut unfreezes = false;
     let bytes = checkpoint::read(&path)?;
     for (number, line) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
         let wrong = |what: &str| Error::Report(format!("{} line {number}: {what}", path.display()));
@@ -85,7 +87,14 @@ pub(super) fn log(dir: &Path, run: &Run) -> Result<Option<Log>, Error> {
             trained.push((number, names.map(str::to_owned).collect()));
             log.steps.push(logged_step(step, &line, components));
         } else if let Some(updates) = line["updates"].as_array() {
-            log.updates.push((step, updates.iter().map(update).collect()));
+            let ends = line["unfreezing_iteration"].is_u64();
+            if ends && !unfreezes {
+                log.updates.clear();
+            }
+            unfreezes |= ends;
+            if ends || !unfreezes {
+                log.updates.push((step, updates.iter().map(update).collect()));
+            }
         }
     }
     let all = trained.iter().max_by_key(|(_, names)| names.len());

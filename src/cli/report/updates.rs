@@ -39,8 +39,8 @@ pub(super) fn updates(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log])
         Figure {
             name: file_name(&[&task.name, &condition.name, kind]),
             caption: format!(
-                "{title} at evaluations: the largest over the layer's components, mean over {} runs (the paper's figure 2, if \
-                 each iteration ends with an evaluation).",
+                "{title} at evaluations, under gradual unfreezing at the end of each iteration: the largest over the layer's components, \
+                 mean over {} runs (the paper's figure 2). A layer that has not moved has no mark.",
                 logs.len()
             ),
             svg: panels(&Panels {
@@ -79,7 +79,9 @@ fn panel(title: &str, logs: &[&Log], layers: &[String], of: impl Fn(&Update) -> 
         let value = |layer: &str| {
             let largest = |updates: &[Update]| {
                 let of_layer = updates.iter().filter(|update| group(&update.name) == layer);
-                of_layer.map(&of).fold(f64::NAN, f64::max)
+                let largest = of_layer.map(&of).fold(f64::NAN, f64::max);
+                // A frozen layer has no place on a logarithmic axis.
+                if largest > 0.0 { largest } else { f64::NAN }
             };
             mean(
                 &measured()

@@ -276,13 +276,7 @@ fn runs_that_thaw() {
         let run = dir.join(format!("runs/rte/{mode}/seed-1"));
         let flags = [
             &["--gradual-unfreezing", mode, "--unfreeze-epochs", "0.4"],
-            &[
-                "--logging-steps",
-                "1",
-                "--log-updates",
-                "--clip",
-                "component:0.05",
-            ][..],
+            &["--logging-steps", "1", "--log-updates", "--eval-every", "1"][..],
         ];
         ran(finetune(&run, &[DEMO_MODEL, DEMO_DATA, &flags.concat()].concat())).succeeded();
         records.push(line(mode, 1, Some(0.75)));
@@ -303,6 +297,12 @@ fn runs_that_thaw() {
         let svg = fs::read_to_string(dir.join("report/figures").join(&name)).unwrap();
         assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{name}");
     }
+    // Two epochs of 0.2 would be evaluated within an iteration; drawn are the ends of the four iterations, two steps each.
+    let svg = fs::read_to_string(dir.join("report/figures/rte-continue-update-rms.svg")).unwrap();
+    let steps: Vec<usize> = (1..=8)
+        .filter(|step| svg.contains(&format!("step {step}\n")))
+        .collect();
+    assert_eq!(steps, [2, 4, 6, 8]);
     // A step with a parameter of its own belongs to no run.
     let log = dir.join("runs/rte/restart/seed-1/log.jsonl");
     let other = fs::read_to_string(&log)
