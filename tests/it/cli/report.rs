@@ -297,12 +297,14 @@ fn runs_that_thaw() {
         let svg = fs::read_to_string(dir.join("report/figures").join(&name)).unwrap();
         assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{name}");
     }
-    // Two epochs of 0.2 would be evaluated within an iteration; drawn are the ends of the four iterations, two steps each.
+    // Every step is evaluated; drawn are the ends of the four iterations, of two steps each.
     let svg = fs::read_to_string(dir.join("report/figures/rte-continue-update-rms.svg")).unwrap();
     let steps: Vec<usize> = (1..=8)
         .filter(|step| svg.contains(&format!("step {step}\n")))
         .collect();
     assert_eq!(steps, [2, 4, 6, 8]);
+    // What has not moved is not drawn at the axis' floor, a millionth of the largest.
+    assert!(!svg.contains("\n1e-7\n") && !svg.contains("\n1e-6\n"));
     // A step with a parameter of its own belongs to no run.
     let log = dir.join("runs/rte/restart/seed-1/log.jsonl");
     let other = fs::read_to_string(&log)
