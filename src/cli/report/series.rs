@@ -159,6 +159,7 @@ fn update(line: &Value) -> Update {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn frozen_parameters_leave_gaps() {
@@ -170,5 +171,41 @@ mod tests {
         assert_eq!(places("bx", "abcd"), None);
         let wide = spread(&[2.0, 4.0], &[1, 3], 4);
         assert!(wide[0].is_nan() && wide[2].is_nan() && [wide[1], wide[3]] == [2.0, 4.0]);
+    }
+
+    /// A run that trains `c` alone, then all three: `c` is the third at both steps.
+    #[test]
+    fn steps_are_aligned_to_the_one_with_most_parameters() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run {
+            id: "only".into(),
+            task: "rte".into(),
+            condition: "only".into(),
+            seed: 1,
+            stopped: None,
+            steps: 2,
+            metric: "accuracy".into(),
+            value: None,
+            majority: 0.5,
+            metrics: Map::new(),
+            curve: Vec::new(),
+            best: None,
+        };
+        let component = |name: &str, norm: f64| json!({"name": name, "grad_norm_before": norm, "scale": norm / 8.0, "clipped": true});
+        let lines = [
+            json!({"step": 1, "components": [component("c", 4.0)]}),
+            json!({"step": 2, "components": [component("a", 1.0), component("b", 2.0), component("c", 3.0)]}),
+        ];
+        let folder = dir.path().join("runs/only");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(output::LOG), format!("{}\n{}\n", lines[0], lines[1])).unwrap();
+        let log = log(dir.path(), &run).unwrap().unwrap();
+        assert_eq!(log.names, ["a", "b", "c"]);
+        for (step, third) in log.steps.iter().zip([4.0, 3.0]) {
+            assert_eq!([step.norms.len(), step.scales.len()], [3, 3]);
+            assert_eq!([step.norms[2], step.scales[2]], [third, third / 8.0]);
+        }
+        assert!(log.steps[0].norms[..2].iter().all(|norm| norm.is_nan()));
+        assert_eq!(log.steps[1].norms[..2], [1.0, 2.0]);
     }
 }
