@@ -176,7 +176,7 @@ mod tests {
     /// A run that trains `c` alone, then all three: `c` is the third at both steps.
     #[test]
     fn steps_are_aligned_to_the_one_with_most_parameters() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a folder");
         let run = Run {
             id: "only".into(),
             task: "rte".into(),
@@ -197,9 +197,9 @@ mod tests {
             json!({"step": 2, "components": [component("a", 1.0), component("b", 2.0), component("c", 3.0)]}),
         ];
         let folder = dir.path().join("runs/only");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(output::LOG), format!("{}\n{}\n", lines[0], lines[1])).unwrap();
-        let log = log(dir.path(), &run).unwrap().unwrap();
+        std::fs::create_dir_all(&folder).expect("made");
+        std::fs::write(folder.join(output::LOG), format!("{}\n{}\n", lines[0], lines[1])).expect("written");
+        let log = log(dir.path(), &run).expect("well formed").expect("there");
         assert_eq!(log.names, ["a", "b", "c"]);
         for (step, third) in log.steps.iter().zip([4.0, 3.0]) {
             assert_eq!([step.norms.len(), step.scales.len()], [3, 3]);
