@@ -12,7 +12,7 @@ const RESULTS: &str = "results.jsonl";
 const FORMAT: u64 = 1;
 
 /// One run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Run {
     /// Its name, and its folder under `runs`.
     pub(super) id: String,

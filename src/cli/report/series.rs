@@ -179,17 +179,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let run = Run {
             id: "only".into(),
-            task: "rte".into(),
-            condition: "only".into(),
-            seed: 1,
-            stopped: None,
-            steps: 2,
-            metric: "accuracy".into(),
-            value: None,
-            majority: 0.5,
-            metrics: Map::new(),
-            curve: Vec::new(),
-            best: None,
+            ..Run::default()
         };
         let component = |name: &str, norm: f64| json!({"name": name, "grad_norm_before": norm, "scale": norm / 8.0, "clipped": true});
         let lines = [
