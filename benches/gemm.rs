@@ -19,6 +19,7 @@
 
 use cwgnc::gemm;
 use cwgnc::random::{stream, unit};
+use cwgnc::simd;
 use cwgnc::train::workload::{LONGEST, SEQUENCES, SIZES, Size};
 use ndarray::{Array2, ArrayView2};
 use rand_chacha::rand_core::RngCore;
@@ -117,7 +118,7 @@ fn check(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, c: ArrayView2<'_, f32>)
 /// Operations a second of registers alone, on every thread.
 fn peak() -> f64 {
     let start = Instant::now();
-    let flops = rayon::broadcast(|_| black_box(gemm::register_flops(black_box(PEAK_ROUNDS))).0);
+    let flops = rayon::broadcast(|_| black_box(simd::register_flops(black_box(PEAK_ROUNDS))).0);
     flops.iter().sum::<f64>() / start.elapsed().as_secs_f64()
 }
 

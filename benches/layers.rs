@@ -9,7 +9,6 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
-use cwgnc::gemm;
 use cwgnc::model::Activation;
 use cwgnc::nn::activation;
 use cwgnc::nn::attention::{self, Spans};
@@ -20,6 +19,7 @@ use cwgnc::nn::linear::Linear;
 use cwgnc::pool::{Buffer, Pool};
 use cwgnc::random::{stream, unit};
 use cwgnc::real::Real;
+use cwgnc::simd;
 use cwgnc::train::workload::{LONGEST, SEQUENCES, Size};
 use ndarray::Array2;
 use rand_chacha::rand_core::RngCore;
@@ -301,7 +301,7 @@ fn main() -> io::Result<()> {
         .map_err(io::Error::other)?;
     pool.install(|| {
         // A third of a second of work on every thread: by then the system has given each a core of its own.
-        rayon::broadcast(|_| black_box(gemm::register_flops(black_box(100_000_000))));
+        rayon::broadcast(|_| black_box(simd::register_flops(black_box(100_000_000))));
         sizes.into_iter().for_each(table);
     });
     Ok(())

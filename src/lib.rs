@@ -29,14 +29,15 @@
 //!
 //! # Modules, in reading order
 //!
-//! * [`real`], [`param`], [`reduce`], [`gemm`], [`pool`], [`random`]: numbers, named parameters, sums, products, memory,
-//!   chance. They know nothing of what is above them.
+//! * [`real`], [`param`], [`reduce`], [`gemm`], [`simd`], [`pool`], [`random`]: numbers, named parameters, sums,
+//!   products, registers, memory, chance. They know nothing of what is above them.
 //! * [`nn`]: the layers, forward and backward. [`clip`]: the clipping policies. [`optim`]: AdamW and its schedule.
 //! * [`model`]: BERT and RoBERTa with a head. `checkpoint`: model folders.
 //! * [`oracle`]: the judge of other people's clipping. [`cases`]: what it asks them.
 //! * [`train`]: steps and runs. `data`: text to tokens, metrics.
 //! * `builtin`: tasks that need no file, from a grammar.
 //! * `study`: which runs a study of many has, and what they say together. `report`: records to Markdown, CSV, SVG and HTML.
+//! * [`machine`]: whether this machine gives the reference's bits.
 //! * `cli`: the command `cwgnc`.
 //!
 //! # Features
@@ -62,6 +63,7 @@ pub mod data;
 #[cfg(any(feature = "checkpoint", feature = "data"))]
 pub mod embedded;
 pub mod gemm;
+pub mod machine;
 pub mod model;
 pub mod nn;
 pub mod optim;
@@ -73,6 +75,7 @@ pub mod real;
 pub mod reduce;
 #[cfg(feature = "cli")]
 pub mod report;
+pub mod simd;
 #[cfg(feature = "cli")]
 pub mod study;
 pub mod train;

@@ -39,7 +39,7 @@ pub fn stream(seed: u64, purpose: &str, index: u64) -> ChaCha8Rng {
 
 /// A number in `[0, 1)` from 64 random bits: the first 53 of them, as a fraction.
 pub fn unit(bits: u64) -> f64 {
-    (bits >> 11) as f64 * (0.5_f64).powi(53)
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// Numbers for one purpose, one after the other: the `k`-th is a function of the seed, the purpose and `k`.

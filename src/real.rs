@@ -1,6 +1,10 @@
 //! `Real`: the element type of every tensor, `f32` or `f64` and nothing else.
 //!
 //! Tensors are generic over `T: Real`. Norms, thresholds, losses and learning rates are `f64` in both.
+//!
+//! The functions here have the same bits on every machine: they are `libm`'s or our own, never the platform's. The
+//! methods of the same purpose that `T` inherits (`exp`, `tanh`, `ln`, `powi`, …) are the platform's, and
+//! `tests/it/tidy.rs` refuses them in `src`.
 
 mod elementary;
 
@@ -18,11 +22,17 @@ pub trait Real: NdFloat + Gemm + Default + std::iter::Sum {
     /// The same value as `f64`; exact.
     fn widen(self) -> f64;
 
-    /// `eˣ`, for loops over many numbers: within 1 ulp in `f32`, the platform's in `f64`.
+    /// `x y + z` rounded once, whatever the processor: slow where it has no instruction for it.
+    fn fused(self, y: Self, z: Self) -> Self;
+
+    /// `eˣ`, for loops over many numbers: within 1 ulp.
     fn exponential(self) -> Self;
 
+    /// `tanh x`: within 1 ulp.
+    fn hyperbolic_tangent(self) -> Self;
+
     /// `(Φ(x), φ(x))`, `φ(x) = exp(−x²/2) / √(2π)` and `Φ` its integral from −∞: within 4 ulp for `x ≥ 0` in `f32`, by
-    /// `libm`'s error function in `f64`.
+    /// the error function in `f64`.
     fn normal(self) -> (Self, Self);
 }
 
@@ -39,9 +49,17 @@ impl Real for f32 {
         f64::from(self)
     }
 
+    fn fused(self, y: Self, z: Self) -> Self {
+        libm::fmaf(self, y, z)
+    }
+
     #[inline]
     fn exponential(self) -> Self {
         elementary::exp(self)
+    }
+
+    fn hyperbolic_tangent(self) -> Self {
+        libm::tanhf(self)
     }
 
     #[inline]
@@ -63,8 +81,16 @@ impl Real for f64 {
         self
     }
 
+    fn fused(self, y: Self, z: Self) -> Self {
+        libm::fma(self, y, z)
+    }
+
     fn exponential(self) -> Self {
-        self.exp()
+        libm::exp(self)
+    }
+
+    fn hyperbolic_tangent(self) -> Self {
+        libm::tanh(self)
     }
 
     fn normal(self) -> (Self, Self) {
@@ -72,7 +98,7 @@ impl Real for f64 {
         let cdf = 0.5 * (1.0 + libm::erf(self * FRAC_1_SQRT_2));
         (
             cdf,
-            0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (-0.5 * self * self).exp(),
+            0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * libm::exp(-0.5 * self * self),
         )
     }
 }

@@ -10,8 +10,8 @@ mod streamed;
 pub use norms::{Norms, Written, norms, p_norms, write_norms};
 pub use streamed::{BlockSum, Streamed};
 
-use crate::gemm::wide;
 use crate::real::Real;
+use crate::simd::wide;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 

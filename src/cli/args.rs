@@ -6,6 +6,7 @@ use super::bench::Bench;
 use super::choice::{Dtype, EvalStrategy, Format, Optimizer, ProblemType, SaveDtype, SaveStrategy};
 use super::clip::args::Clip;
 use super::first::First;
+use super::machine::VerifyMachine;
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
 use super::pretrain::args::Pretrain;
@@ -48,6 +49,7 @@ pub(super) enum Command {
     Study(Box<study::StudyArgs>),
     Tasks(Tasks),
     Bench(Bench),
+    VerifyMachine(VerifyMachine),
     Cases(oracle::Cases),
     Check(Box<oracle::Check>),
     Identify(oracle::Identify),

@@ -4,11 +4,12 @@
 
 use super::number::{at_least_one, positive};
 use super::progress::{Progress, clock};
-use super::{Error, aligned, in_threads, print};
+use super::{Error, aligned, in_threads, machine, print};
 use crate::checkpoint;
 use crate::clip::ClipPolicy;
 use crate::gemm;
 use crate::model::{ModelConfig, Noise, Problem};
+use crate::simd;
 use crate::train::workload::{Lengths, SEQUENCES, SIZES, Size, batch, forward_flops, trainer};
 use crate::train::{Micro, Trainer, predict};
 use clap::{Args as ClapArgs, ValueEnum};
@@ -90,6 +91,7 @@ pub(super) fn command(args: &Bench) -> Result<(), Error> {
     let models = models(args)?;
     in_threads(args.threads, || {
         let mut progress = Progress::new(args.quiet);
+        machine::warn_unless_portable(args.quiet);
         let lengths: &[Lengths] = match args.lengths {
             Which::Full => &[Lengths::Full],
             Which::Real => &[Lengths::Real],
@@ -195,7 +197,7 @@ impl Figures {
 /// Operations a second that every thread's registers reach together.
 fn peak() -> f64 {
     let start = Instant::now();
-    let flops = rayon::broadcast(|_| black_box(gemm::register_flops(black_box(PEAK_ROUNDS))).0);
+    let flops = rayon::broadcast(|_| black_box(simd::register_flops(black_box(PEAK_ROUNDS))).0);
     flops.iter().sum::<f64>() / start.elapsed().as_secs_f64()
 }
 
@@ -280,6 +282,7 @@ fn json(args: &Bench, figures: &Figures) -> Value {
         "lengths": words(figures.lengths),
         "threads": rayon::current_num_threads(),
         "rounds": args.rounds,
+        "portable": gemm::is_portable(),
         "checkpoint_activations": args.checkpoint_activations,
         "sequences_per_step": SEQUENCES,
         "tokens_per_step": figures.tokens,

@@ -6,7 +6,7 @@ use super::corpus::{Corpus, max_tokens};
 use super::output::eval_results;
 use super::progress::Progress;
 use super::score::scores;
-use super::{Error, in_threads, print};
+use super::{Error, in_threads, machine, print};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;
 use crate::model::SequenceClassifier;
@@ -23,6 +23,7 @@ pub(super) fn command(args: &Eval) -> Result<(), Error> {
 
 fn run<T: Real>(args: &Eval) -> Result<(), Error> {
     let mut progress = Progress::new(args.quiet);
+    machine::warn_unless_portable(args.quiet);
     let config = checkpoint::read_config(&args.model.dir)?.config;
     let corpus = Corpus::for_evaluation(&args.data, &config)?;
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;

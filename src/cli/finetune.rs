@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::record::{Start, record, start};
 use super::score::{Scores, scores};
 use super::training::{TrainingLoop, check_finite, named};
-use super::{Error, in_threads, print, resume};
+use super::{Error, in_threads, machine, print, resume};
 use crate::checkpoint;
 use crate::data::{Metric, TextEncoder, majority};
 use crate::model::{SequenceClassifier, Target};
@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub(super) fn command(args: &Finetune) -> Result<(), Error> {
+    machine::warn_unless_portable(args.quiet);
     in_threads(args.run.threads, || match args.dtype {
         Dtype::F32 => Job::<f32>::prepare(args)?.run(),
         Dtype::F64 => Job::<f64>::prepare(args)?.run(),

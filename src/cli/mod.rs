@@ -1,7 +1,7 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`, `bench`; `first` for none) or a folder (`pretrain`, `clip`, `oracle` for the
+//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`, `bench`; `machine` for `verify-machine`; `first` for none) or a folder (`pretrain`, `clip`, `oracle` for the
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
 //! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
 //! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of
@@ -20,6 +20,7 @@ mod first;
 mod inputs;
 mod inspect;
 mod log;
+mod machine;
 mod number;
 mod oracle;
 mod output;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         args::Command::Study(args) => study::command(&args).map(|()| 0),
         args::Command::Tasks(args) => tasks::command(&args).map(|()| 0),
         args::Command::Bench(args) => bench::command(&args).map(|()| 0),
+        args::Command::VerifyMachine(args) => machine::command(&args),
         args::Command::Cases(args) => oracle::cases::command(&args).map_err(Error::judging),
         args::Command::Check(args) => oracle::check::command(&args).map_err(Error::judging),
         args::Command::Identify(args) => oracle::identify::command(&args).map_err(Error::judging),

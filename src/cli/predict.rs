@@ -5,7 +5,7 @@ use super::choice::{Dtype, Format};
 use super::corpus::{max_tokens, to_predict};
 use super::progress::Progress;
 use super::score::largest;
-use super::{Error, in_threads, print};
+use super::{Error, in_threads, machine, print};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;
 use crate::model::{ModelConfig, Problem, SequenceClassifier};
@@ -24,6 +24,7 @@ pub(super) fn command(args: &Predict) -> Result<(), Error> {
 
 fn run<T: Real>(args: &Predict) -> Result<(), Error> {
     let mut progress = Progress::new(args.quiet);
+    machine::warn_unless_portable(args.quiet);
     let config = checkpoint::read_config(&args.model.dir)?.config;
     let examples = to_predict(args, &config)?;
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;

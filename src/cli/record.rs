@@ -3,10 +3,12 @@
 use super::args::Finetune;
 use super::choice::name;
 use super::corpus::Corpus;
-use super::settings::{cpu_features, differences, settings};
+use super::machine::cpu_features;
+use super::settings::{differences, settings};
 use super::{Error, output, resume};
 use crate::checkpoint::{self, LoadReport};
 use crate::data::TextEncoder;
+use crate::gemm;
 use crate::model::ModelConfig;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -64,6 +66,7 @@ pub(super) fn record(
         "save_dtype": name(&args.save_dtype),
         "save_steps": args.save_steps,
         "save_total_limit": args.save_total_limit,
+        "portable": gemm::is_portable(),
         "cpu_features": cpu_features(),
     });
     Ok(record.as_object().cloned().unwrap_or_default())
@@ -101,6 +104,9 @@ pub(super) fn start(
         let part = |record: &Value| record[part].as_object().unwrap_or(&empty).clone();
         changed.extend(differences(&part(&was), &part(&Value::Object(record.clone()))));
     }
+    // The rest of a run may not have other last digits than its beginning.
+    let kind = |record: &Value| Map::from_iter([("portable".to_owned(), record["portable"].clone())]);
+    changed.extend(differences(&kind(&was), &kind(&Value::Object(record.clone()))));
     let version = was["cwgnc_version"].as_str().unwrap_or("unknown");
     if version != env!("CARGO_PKG_VERSION") {
         changed.push(format!(

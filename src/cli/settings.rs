@@ -69,26 +69,6 @@ pub(super) fn differences(was: &Map<String, Value>, now: &Map<String, Value>) ->
         .collect()
 }
 
-/// What the processor offers that `matrixmultiply` chooses its kernel by: bits are promised for one kernel.
-pub(super) fn cpu_features() -> Vec<&'static str> {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        let known = [
-            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
-            ("fma", std::arch::is_x86_feature_detected!("fma")),
-            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
-            ("avx", std::arch::is_x86_feature_detected!("avx")),
-        ];
-        known
-            .into_iter()
-            .filter(|(_, there)| *there)
-            .map(|(name, _)| name)
-            .collect()
-    }
-    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-    Vec::new()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -83,8 +83,8 @@ impl Curve {
             // ∞/(1+∞) would be NaN; the limit is c.
             Self::Rational if x.is_infinite() || (x / c).is_infinite() => c.copysign(x),
             Self::Rational => x / (1.0 + x.abs() / c),
-            Self::Tanh => c * (x / c).tanh(),
-            Self::MuLaw => c * ((127.0 * x.abs() / c).ln_1p() / 127.0_f64.ln_1p()).copysign(x),
+            Self::Tanh => c * libm::tanh(x / c),
+            Self::MuLaw => c * (libm::log1p(127.0 * x.abs() / c) / libm::log1p(127.0)).copysign(x),
         })
     }
 }

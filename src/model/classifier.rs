@@ -131,7 +131,7 @@ impl<T: Real> SequenceClassifier<T> {
             dropout::apply(&mut x, noise.mask(Site::HeadInput, p), &row_keys);
         }
         let mut t = self.head.dense.forward(x.view(), pool);
-        t.iter_mut().for_each(|t| *t = t.tanh());
+        t.iter_mut().for_each(|t| *t = t.hyperbolic_tangent());
         let mut dropped = pool.copy(t.view());
         dropout::apply(&mut dropped, noise.mask(Site::HeadOutput, p), &row_keys);
         let z = self.head.out.forward(dropped.view(), pool);
@@ -157,7 +157,7 @@ impl<T: Real> SequenceClassifier<T> {
     pub fn infer(&self, config: &ModelConfig, batch: &Batch, pool: &Pool<T>) -> Buffer<T> {
         let x = self.encoder.infer(config, batch, Tokens::First, pool);
         let mut t = self.head.dense.forward(x.view(), pool);
-        t.iter_mut().for_each(|t| *t = t.tanh());
+        t.iter_mut().for_each(|t| *t = t.hyperbolic_tangent());
         self.head.out.forward(t.view(), pool)
     }
 

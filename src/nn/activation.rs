@@ -15,10 +15,10 @@
 //! GELU); Elfwing et al. 2017, arXiv 1702.03118 (SiLU). The derivative is computed beside the value, because both need
 //! the same exponential, and takes the memory of `x`.
 
-use crate::gemm::wide;
 use crate::nn::ROWS_PER_TASK;
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
+use crate::simd::wide;
 use ndarray::Array1;
 use rayon::prelude::*;
 

@@ -21,12 +21,13 @@
 //! No padding exists here, so no attention mask is needed: a query sees the keys of its own sequence, all of them.
 //! The parallel loop is the one over (sequence, head); its blocks of the outputs are disjoint.
 
-use crate::gemm::{self, wide};
+use crate::gemm;
 use crate::nn::dropout::Mask;
 use crate::pool::{Buffer, Pool};
 use crate::random;
 use crate::real::Real;
 use crate::reduce;
+use crate::simd::wide;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 

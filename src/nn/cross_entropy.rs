@@ -52,7 +52,7 @@ pub fn row_losses<T: Real>(z: ArrayView2<'_, T>, labels: &[usize]) -> Vec<f64> {
     tasks
         .map(|(z, &label)| {
             let (max, exp) = shifted(z);
-            exp.iter().sum::<f64>().ln() - (z[label].widen() - max)
+            libm::log(exp.iter().sum()) - (z[label].widen() - max)
         })
         .collect()
 }
@@ -60,7 +60,7 @@ pub fn row_losses<T: Real>(z: ArrayView2<'_, T>, labels: &[usize]) -> Vec<f64> {
 /// The row's maximum, and `exp(z − max)`, so that nothing overflows.
 fn shifted<T: Real>(z: ArrayView1<'_, T>) -> (f64, Vec<f64>) {
     let max = z.iter().fold(f64::NEG_INFINITY, |max, z| max.max(z.widen()));
-    (max, z.iter().map(|z| (z.widen() - max).exp()).collect())
+    (max, z.iter().map(|z| libm::exp(z.widen() - max)).collect())
 }
 
 /// The row's share of `L`, accurate where the probability itself would round to 0 or 1; its `dz` goes where it belongs.
@@ -70,13 +70,13 @@ fn row<T: Real>(z: ArrayView1<'_, T>, label: usize, rows: f64, dz: ArrayViewMut1
     for (c, (dz, e)) in dz.into_iter().zip(exp).enumerate() {
         *dz = T::of((e / total - f64::from(u8::from(c == label))) / rows);
     }
-    -((z[label].widen() - max) - total.ln()) / rows
+    -((z[label].widen() - max) - libm::log(total)) / rows
 }
 
 /// `softmax(z)`, shifted by the maximum so that nothing overflows.
 pub fn softmax(z: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let max = z.clone().fold(f64::NEG_INFINITY, f64::max);
-    let exp: Vec<f64> = z.map(|z| (z - max).exp()).collect();
+    let exp: Vec<f64> = z.map(|z| libm::exp(z - max)).collect();
     let total: f64 = exp.iter().sum();
     exp.into_iter().map(|e| e / total).collect()
 }

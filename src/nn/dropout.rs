@@ -9,11 +9,11 @@
 //! a function of the mask's key, the row's key and `j` ([`crate::random`]), so both passes compute the same one, and
 //! neither the number of threads nor the place of a row in a packed batch can change it.
 
-use crate::gemm::wide;
 use crate::nn::ROWS_PER_TASK;
 use crate::pool::Buffer;
 use crate::random::{GOLDEN, key, mix};
 use crate::real::Real;
+use crate::simd::wide;
 use rayon::prelude::*;
 
 /// Which elements are dropped at one place of the network in one step.

@@ -17,13 +17,13 @@
 //!
 //! The cache keeps `x̂` and `r`: with them the input is not needed again, and `x` may be overwritten by `x̂`.
 
-use crate::gemm::wide;
 use crate::nn::ROWS_PER_TASK;
 use crate::nn::dropout::Mask;
 use crate::param::{ParamTree, Path, Visitor, VisitorMut, visit_leaves, visit_leaves_mut};
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
 use crate::reduce;
+use crate::simd::wide;
 use ndarray::Array1;
 use rayon::prelude::*;
 

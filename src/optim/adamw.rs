@@ -15,8 +15,8 @@
 //! first steps. Without correction the Hugging Face form is the optimiser of Devlin et al. 2019. The constants of a
 //! step are computed in `f64`, the moments live in the type of the parameters.
 
-use crate::gemm::wide;
 use crate::real::Real;
+use crate::simd::wide;
 use rayon::prelude::*;
 
 /// Which published form.
@@ -179,8 +179,8 @@ impl<T: Real> Constants<T> {
             epsilon,
             weight_decay,
         } = *settings;
-        let correction1 = 1.0 - beta1.powf(t as f64);
-        let correction2 = (1.0 - beta2.powf(t as f64)).sqrt();
+        let correction1 = 1.0 - libm::pow(beta1, t as f64);
+        let correction2 = (1.0 - libm::pow(beta2, t as f64)).sqrt();
         let (alpha, root_factor, decay_first) = match form {
             AdamWForm::HuggingFace { correct_bias: true } => (lr * correction2 / correction1, 1.0, false),
             AdamWForm::HuggingFace { correct_bias: false } => (lr, 1.0, false),

@@ -1,8 +1,8 @@
 //! Norms of many tensors at once: one pass over memory, safe at every magnitude.
 
 use super::{BLOCK, LANES, Lanes, lanes};
-use crate::gemm::wide;
 use crate::real::Real;
+use crate::simd::wide;
 use rayon::prelude::*;
 
 /// The Euclidean norms `‖x‖₂ = √Σ xᵢ²` of several tensors, each a slice, accumulated in `f64`.

@@ -22,7 +22,7 @@ pub struct FillScores {
 impl FillScores {
     /// `exp(loss)`: as many words in doubt, evenly.
     pub fn perplexity(self) -> f64 {
-        self.loss.exp()
+        libm::exp(self.loss)
     }
 }
 

@@ -45,9 +45,9 @@ impl Stabilisers {
         let parts = model.parts().into_iter().zip(unfreeze::groups(model));
         parts
             .map(|(part, group)| {
-                let distance = i32::try_from(part.below_head(layers)).expect("a few layers");
+                let distance = part.below_head(layers) as f64;
                 let of_group = |u: Unfreezing| u.group_factor(schedule.peak, schedule.end, group);
-                self.layerwise_lr_decay.powi(distance) * self.unfreezing.map_or(1.0, of_group)
+                libm::pow(self.layerwise_lr_decay, distance) * self.unfreezing.map_or(1.0, of_group)
             })
             .collect()
     }

@@ -11,6 +11,7 @@ mod files;
 mod finetune;
 mod first;
 mod help;
+mod machine;
 mod not_finite;
 mod output_folder;
 mod predict;

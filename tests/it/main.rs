@@ -31,6 +31,8 @@ mod determinism;
 mod encode;
 #[cfg(feature = "data")]
 mod encode_errors;
+#[cfg(feature = "cli")]
+mod golden;
 mod gradcheck;
 mod inference;
 #[cfg(feature = "checkpoint")]
@@ -47,6 +49,7 @@ mod oracle_naive;
 mod oracle_verdicts;
 #[cfg(feature = "checkpoint")]
 mod parity;
+mod products;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;

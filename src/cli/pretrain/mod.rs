@@ -16,7 +16,7 @@ use super::output::{self, TrainingTotals};
 use super::progress::Progress;
 use super::record::{Start, start};
 use super::training::{add, check_finite, parameter_norms, training_line, warn_about_missing_gradients};
-use super::{Error, in_threads, print, resume};
+use super::{Error, in_threads, machine, print, resume};
 use crate::checkpoint::{self, Width};
 use crate::data::TextEncoder;
 use crate::model::{MaskedLanguageModel, ModelConfig};
@@ -57,6 +57,7 @@ impl<'a, T: Real> Job<'a, T> {
     /// Reads and checks everything, so that what can fail fails before the first step.
     fn prepare(args: &'a Pretrain) -> Result<Self, Error> {
         let mut progress = Progress::new(args.quiet);
+        machine::warn_unless_portable(args.quiet);
         let inputs = Inputs::<T>::read(args)?;
         if let Some(report) = &inputs.report {
             progress.message(&report.to_string());

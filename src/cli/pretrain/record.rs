@@ -5,8 +5,9 @@ use super::inputs::{Inputs, wordpiece_settings};
 use crate::checkpoint;
 use crate::cli::Error;
 use crate::cli::choice::name;
+use crate::cli::machine::cpu_features;
 use crate::cli::output::TrainingTotals;
-use crate::cli::settings::cpu_features;
+use crate::gemm;
 use crate::real::Real;
 use crate::train::FillScores;
 use serde_json::{Map, Value, json};
@@ -53,6 +54,7 @@ pub(super) fn record<T: Real>(
         "initialised": initialised,
         "save_steps": args.save_steps,
         "save_total_limit": args.save_total_limit,
+        "portable": gemm::is_portable(),
         "cpu_features": cpu_features(),
     });
     Ok(record.as_object().cloned().unwrap_or_default())

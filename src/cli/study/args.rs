@@ -61,6 +61,9 @@ pub(in crate::cli) struct StudyArgs {
     /// Threads of each; no number changes with it [default: 1, or more if there are fewer runs than cores]
     #[arg(long, value_name = "K", value_parser = at_least_one, help_heading = "Machine")]
     pub(super) threads_per_job: Option<usize>,
+    /// Go on with a study from a machine with fused multiply-add on one without, or the other way; their last digits differ
+    #[arg(long, requires = "resume", help_heading = "Machine")]
+    pub(super) mixed_machines: bool,
     /// Print the plan with an estimate of time, and run nothing but a few steps
     #[arg(long, conflicts_with_all = ["plan", "only"], help_heading = "Machine")]
     pub(super) dry_run: bool,
@@ -120,6 +123,9 @@ pub(super) struct Merge {
     /// The folder to write to; it must be new or empty
     #[arg(long, short, value_name = "DIR")]
     pub(super) output: PathBuf,
+    /// Take shards of machines with and without fused multiply-add, whose numbers differ in their last digits
+    #[arg(long)]
+    pub(super) mixed_machines: bool,
     /// Print the table as JSON
     #[arg(long)]
     pub(super) json: bool,

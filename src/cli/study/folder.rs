@@ -3,7 +3,7 @@
 //! | file | |
 //! |---|---|
 //! | `study.toml` | the study, with nothing left to be looked up |
-//! | `study.json` | the program's version, the processor, the hashes of models and data |
+//! | `study.json` | the program's version, whether its numbers are those of every machine, the hashes of models and data |
 //! | `journal.jsonl` | one line for each finished run, in the order in which they ended |
 //! | `results.jsonl` | the same without wall times, in the order of the plan |
 //! | `runs/TASK/CONDITION/seed-N/` | what `cwgnc finetune` writes |
@@ -14,10 +14,11 @@ use super::flags::Flags;
 use super::journal::{Entries, Journal};
 use crate::checkpoint;
 use crate::cli::corpus::Corpus;
-use crate::cli::settings::{cpu_features, differences};
+use crate::cli::settings::differences;
 use crate::cli::{Error, output};
 use crate::data::Metric;
 use crate::embedded;
+use crate::gemm;
 use crate::study::{PlannedRun, Study};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -27,6 +28,8 @@ use std::path::{Path, PathBuf};
 pub(super) const STUDY: &str = "study.toml";
 pub(super) const VERSIONS: &str = "study.json";
 pub(super) const RESULTS: &str = "results.jsonl";
+/// In `study.json`, in a record and in `run.json`: whether the numbers are those of every machine with fused multiply-add.
+pub(super) const PORTABLE: &str = "portable";
 const LOCK: &str = "lock";
 /// The version of the files of a study's folder.
 const FORMAT: u64 = 1;
@@ -51,11 +54,13 @@ pub(super) enum Use {
 }
 
 impl Folder {
-    /// Opens a study's folder, or makes it: with `resume`, what is there must be the same study.
+    /// Opens a study's folder, or makes it: with `resume`, what is there must be the same study, and unless `mixed` begun on a
+    /// machine of this one's kind.
     pub(super) fn open(
         path: &Path,
         asked: Option<Study>,
         resume: bool,
+        mixed: bool,
         usage: Use,
         flags: &Flags,
     ) -> Result<Self, Error> {
@@ -90,7 +95,7 @@ impl Folder {
             remove_left_overs(path)?;
         }
         let study = if there {
-            same_study(path, asked, flags)?
+            same_study(path, asked, mixed, flags)?
         } else {
             let study = asked.ok_or_else(|| Error::Usage("no study is asked for".to_owned()))?;
             let versions = versions(&study, flags)?;
@@ -184,7 +189,7 @@ fn write_study(path: &Path, study: &Study, versions: &Map<String, Value>) -> Res
 }
 
 /// The study of a folder: the one that is asked for, if one is, made by this program from the same files.
-fn same_study(path: &Path, asked: Option<Study>, flags: &Flags) -> Result<Study, Error> {
+fn same_study(path: &Path, asked: Option<Study>, mixed: bool, flags: &Flags) -> Result<Study, Error> {
     let refuse = |changed: Vec<String>| {
         let list = changed.join("\n  ");
         Error::Usage(format!(
@@ -200,12 +205,17 @@ fn same_study(path: &Path, asked: Option<Study>, flags: &Flags) -> Result<Study,
     let before = read_versions(path)?;
     check_version(path, &before)?;
     let now = versions(&was, flags)?;
-    let changed = differences(&flat(&before), &flat(&now));
-    if changed.is_empty() {
-        Ok(was)
-    } else {
-        Err(refuse(changed))
+    let changed = version_differences(&before, &now, mixed);
+    if !changed.is_empty() {
+        return Err(refuse(changed));
     }
+    if before.get(PORTABLE) != now.get(PORTABLE) {
+        // From here on it is a study of both kinds, and says so.
+        let mut both = before;
+        both.insert(PORTABLE.to_owned(), false.into());
+        output::write_json(&path.join(VERSIONS), &both)?;
+    }
+    Ok(was)
 }
 
 /// The study that a folder's `study.toml` describes.
@@ -220,6 +230,27 @@ pub(super) fn read_versions(path: &Path) -> Result<Map<String, Value>, Error> {
     let file = path.join(VERSIONS);
     serde_json::from_slice(&checkpoint::read(&file)?)
         .map_err(|error| Error::Study(format!("{}: not valid JSON: {error}", file.display())))
+}
+
+/// Where two `study.json` differ. Numbers of machines of both kinds go together only where they are asked to be `mixed`.
+pub(super) fn version_differences(
+    was: &Map<String, Value>,
+    now: &Map<String, Value>,
+    mixed: bool,
+) -> Vec<String> {
+    let (mut was, mut now) = (flat(was), flat(now));
+    let kinds = (was.shift_remove(PORTABLE), now.shift_remove(PORTABLE));
+    let mut changed = differences(&was, &now);
+    if kinds.0 != kinds.1 && !mixed {
+        let shown = |kind: Option<Value>| kind.unwrap_or_default();
+        changed.push(format!(
+            "{PORTABLE}: was {}, now {}: of one machine and another without fused multiply-add, whose numbers differ in \
+             their last digits; --mixed-machines takes both",
+            shown(kinds.0),
+            shown(kinds.1)
+        ));
+    }
+    changed
 }
 
 /// Records of another version of the program or of the format may mean something else.
@@ -265,7 +296,7 @@ fn versions(study: &Study, flags: &Flags) -> Result<Map<String, Value>, Error> {
     let versions = json!({
         "format": FORMAT,
         "cwgnc_version": env!("CARGO_PKG_VERSION"),
-        "cpu_features": cpu_features(),
+        PORTABLE: gemm::is_portable(),
         "model_files": models,
         "data_files": data,
     });

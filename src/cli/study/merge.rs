@@ -2,12 +2,12 @@
 
 use super::args::Merge;
 use super::flags::Flags;
-use super::folder::{Folder, STUDY, check_version, read_study, read_versions};
+use super::folder::{Folder, PORTABLE, STUDY, check_version, read_study, read_versions, version_differences};
 use super::journal::{Entries, Journal};
 use crate::cli::progress::say;
 use crate::cli::report::{self, args::Report};
-use crate::cli::settings::differences;
 use crate::cli::{Error, output};
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
@@ -15,18 +15,22 @@ use std::path::Path;
 pub(super) fn command(args: &Merge) -> Result<(), Error> {
     let flags = Flags::new();
     let first = &args.folders[0];
-    let (study, versions) = (read_study(first, &flags)?, read_versions(first)?);
+    let (study, mut versions) = (read_study(first, &flags)?, read_versions(first)?);
     check_version(first, &versions)?;
     let mut merged = Entries::default();
     let mut places = Vec::new();
     for path in &args.folders {
         let mut changed = study.differences(&read_study(path, &flags)?);
-        changed.extend(differences(&versions, &read_versions(path)?));
+        let of_shard = read_versions(path)?;
+        changed.extend(version_differences(&versions, &of_shard, args.mixed_machines));
         if !changed.is_empty() {
             let (path, first, list) = (path.display(), first.display(), changed.join("\n  "));
             return Err(Error::Usage(format!(
                 "{path} is not of the study of {first}:\n  {list}"
             )));
+        }
+        if of_shard.get(PORTABLE) != Some(&Value::Bool(true)) {
+            versions.insert(PORTABLE.to_owned(), false.into());
         }
         let entries = Journal::new(path).read()?;
         for (id, record) in entries.records {

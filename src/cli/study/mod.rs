@@ -19,7 +19,7 @@ mod resolve;
 mod run;
 
 use super::report::{self, args::Report};
-use super::{Error, progress};
+use super::{Error, machine, progress};
 use crate::study::{PlannedRun, Study};
 use args::{StudyArgs, StudyCommand};
 use board::Board;
@@ -49,7 +49,7 @@ pub(super) fn command(args: &StudyArgs) -> Result<(), Error> {
     } else {
         Use::Alone
     };
-    let folder = Folder::open(&path, asked, args.resume, usage, &flags)?;
+    let folder = Folder::open(&path, asked, args.resume, args.mixed_machines, usage, &flags)?;
     if let Some(kind) = args.plan {
         return cluster::print_plan(&folder, kind, args);
     }
@@ -58,6 +58,7 @@ pub(super) fn command(args: &StudyArgs) -> Result<(), Error> {
         Some(only) => Some(folder.lock_run(&named(only, &folder.study)?.id())?),
         None => None,
     };
+    machine::warn_unless_portable(args.quiet);
     let entries = folder.entries()?;
     // Beside other processes, half a line may be one that is being written.
     if entries.torn > 0 && usage == Use::Alone && !args.quiet {

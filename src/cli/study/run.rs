@@ -1,9 +1,11 @@
 //! One run of a study: a fine-tuning in its own folder, and the record that it leaves.
 
 use super::flags::Flags;
+use super::folder::PORTABLE;
 use crate::checkpoint;
 use crate::cli::finetune::{self, Facts};
 use crate::cli::{Error, output, resume};
+use crate::gemm;
 use crate::study::{PlannedRun, Settings};
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -32,7 +34,7 @@ pub(super) fn perform(
         .parse(&settings(run, folder, keep_models))
         .map_err(Error::Usage)?;
     args.quiet = true;
-    args.resume = folder.join(output::RUN).exists() && !resume::checkpoints(folder)?.is_empty();
+    args.resume = is_of_this_kind(&folder.join(output::RUN)) && !resume::checkpoints(folder)?.is_empty();
     args.overwrite = !args.resume;
     let (facts, end) = finetune::within_study(&args)?;
     match end {
@@ -42,7 +44,16 @@ pub(super) fn perform(
     }
 }
 
-/// The record of a run from the files that it wrote. Nothing in it depends on the clock or on the machine's load.
+/// Whether there is a `run.json` of a machine whose numbers are like this one's. A run that one of the other kind left
+/// unfinished is begun anew.
+fn is_of_this_kind(run: &Path) -> bool {
+    let record = std::fs::read(run).ok();
+    let record: Option<Value> = record.and_then(|text| serde_json::from_slice(&text).ok());
+    record.is_some_and(|record| record[PORTABLE] == gemm::is_portable())
+}
+
+/// The record of a run from the files that it wrote. Nothing in it depends on the clock or on the machine's load, or on the
+/// machine if it has fused multiply-add.
 fn record(
     run: &PlannedRun<'_>,
     facts: Facts,
@@ -82,6 +93,7 @@ fn record(
         "task": run.task.name,
         "condition": run.condition.name,
         "seed": run.seed,
+        PORTABLE: gemm::is_portable(),
         "status": status,
         "reason": reason,
         "steps": steps,

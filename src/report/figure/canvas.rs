@@ -209,7 +209,7 @@ pub(super) fn axes<'a>(area: &Area<'a>, axes: &Axes<'_>) -> Drawn<Chart<'a>> {
 /// At most about `most` round numbers in a range.
 pub(super) fn ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
     let least = (range.end - range.start) / most.max(1) as f64;
-    let unit = f64::powf(10.0, least.log10().floor());
+    let unit = libm::exp10(libm::log10(least).floor());
     let step = [1.0, 2.0, 5.0, 10.0]
         .map(|n| n * unit)
         .into_iter()
@@ -228,7 +228,7 @@ pub(super) fn power_ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
         return (first..=last).step_by(every).map(|i| i as f64).collect();
     }
     let near = first - 1..=last + 1;
-    let all = near.flat_map(|i| [1.0_f64, 2.0, 5.0].map(|n| i as f64 + n.log10()));
+    let all = near.flat_map(|i| [1.0_f64, 2.0, 5.0].map(|n| i as f64 + libm::log10(n)));
     all.filter(|x| range.contains(x)).collect()
 }
 
@@ -246,7 +246,7 @@ pub(super) fn plain(x: f64) -> String {
 
 /// A tick of an axis of logarithms.
 pub(super) fn power(x: f64) -> String {
-    let value = super::super::significant(f64::powf(10.0, x), 1);
+    let value = super::super::significant(libm::exp10(x), 1);
     if (0.01..=1000.0).contains(&value) {
         value.to_string()
     } else {

@@ -51,8 +51,13 @@ pub fn heat(figure: &Heat) -> String {
                 .flatten()
                 .filter(|v| v.is_finite() && **v > 0.0)
         };
-        let high = values().map(|v| v.log10()).fold(f64::NEG_INFINITY, f64::max);
-        let low = values().map(|v| v.log10()).fold(high, f64::min).max(high - SPAN);
+        let high = values()
+            .map(|v| libm::log10(*v))
+            .fold(f64::NEG_INFINITY, f64::max);
+        let low = values()
+            .map(|v| libm::log10(*v))
+            .fold(high, f64::min)
+            .max(high - SPAN);
         let column =
             |c: usize| (left + (right - left) * c as f64 / chosen.len().max(1) as f64).round() as i32;
         for (r, (name, values)) in figure.rows.iter().zip(&figure.values).enumerate() {
@@ -101,7 +106,7 @@ fn shade(value: f64, low: f64, high: f64) -> Option<u32> {
         return None;
     }
     let t = if high > low {
-        (value.log10() - low) / (high - low)
+        (libm::log10(value) - low) / (high - low)
     } else {
         1.0
     };
@@ -132,7 +137,7 @@ fn key(sheet: &Area<'_>, x: i32, bottom: i32, low: f64, high: f64) -> Drawn {
     let ends = [(low, 0.0), (high, 1.0)];
     for (value, t) in ends {
         let y = place(t) + if t == 0.0 { -14 } else { 16 };
-        let shown = plain(significant(10.0_f64.powf(value), 2));
+        let shown = plain(significant(libm::exp10(value), 2));
         sheet.draw(&Text::new(shown, (x + 48, y), style.clone()))?;
     }
     // The powers of ten between, where they do not run into the ends.

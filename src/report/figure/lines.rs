@@ -170,7 +170,7 @@ impl<'f> Frame<'f> {
     fn across(&self, x: f64) -> f64 {
         match self.figure.x_scale {
             Scale::Linear => x,
-            Scale::Log => x.max(self.floor.0).log10(),
+            Scale::Log => libm::log10(x.max(self.floor.0)),
         }
     }
 
@@ -179,7 +179,7 @@ impl<'f> Frame<'f> {
             Scale::Linear => y,
             // NaN stays NaN: `max` would make a number of it.
             Scale::Log if y.is_nan() => y,
-            Scale::Log => y.max(self.floor.1).log10(),
+            Scale::Log => libm::log10(y.max(self.floor.1)),
         }
     }
 

@@ -78,12 +78,13 @@ pub fn bca(x: &[f64], statistic: impl Fn(&[f64]) -> f64, replicates: &[f64], lev
         .map(|left_out| statistic(&[&x[..left_out], &x[left_out + 1..]].concat()))
         .collect();
     let middle = mean(&jackknife);
-    let power_sum = |power: i32| jackknife.iter().map(|j| (middle - j).powi(power)).sum::<f64>();
-    let squares = power_sum(2);
+    let deviations = jackknife.iter().map(|j| middle - j);
+    let squares: f64 = deviations.clone().map(|d| d * d).sum();
+    let cubes: f64 = deviations.map(|d| d * d * d).sum();
     if squares == 0.0 {
         return None;
     }
-    let acceleration = power_sum(3) / (6.0 * squares.powf(1.5));
+    let acceleration = cubes / (6.0 * squares * squares.sqrt());
     let end = |tail: f64| {
         let z = bias + normal::quantile(tail);
         quantile(replicates, normal::cdf(bias + z / (1.0 - acceleration * z)))

@@ -2,7 +2,6 @@
 
 use super::level::wins;
 use super::summary::{mean, sd, sum_of_squared_deviations};
-use statrs::function::gamma::ln_gamma;
 
 /// Hedges' g: the difference of means in units of the pooled deviation, corrected for small samples.
 ///
@@ -18,7 +17,7 @@ pub fn hedges_g(x: &[f64], y: &[f64]) -> Option<f64> {
     }
     let df = (x.len() + y.len() - 2) as f64;
     let pooled = ((sum_of_squared_deviations(x) + sum_of_squared_deviations(y)) / df).sqrt();
-    let correction = (ln_gamma(df / 2.0) - ln_gamma((df - 1.0) / 2.0)).exp() / (df / 2.0).sqrt();
+    let correction = libm::exp(libm::lgamma(df / 2.0) - libm::lgamma((df - 1.0) / 2.0)) / (df / 2.0).sqrt();
     (pooled > 0.0).then(|| correction * (mean(x) - mean(y)) / pooled)
 }
 

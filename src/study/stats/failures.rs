@@ -1,7 +1,6 @@
 //! Shares of failed runs.
 
 use super::{Interval, normal};
-use statrs::function::factorial::ln_binomial;
 
 /// Tables whose probabilities differ by less than this, relatively, count as equally likely. The logarithms of binomials
 /// are good to about 1e-13.
@@ -22,7 +21,7 @@ pub fn fisher(a: usize, m: usize, b: usize, n: usize) -> f64 {
     let failed = a + b;
     let (m, n, failed) = (m as u64, n as u64, failed as u64);
     let all = ln_binomial(m + n, failed);
-    let probability = |a: u64| (ln_binomial(m, a) + ln_binomial(n, failed - a) - all).exp();
+    let probability = |a: u64| libm::exp(ln_binomial(m, a) + ln_binomial(n, failed - a) - all);
     let seen = probability(a as u64);
     let tables = failed.saturating_sub(n)..=failed.min(m);
     let p: f64 = tables
@@ -30,6 +29,12 @@ pub fn fisher(a: usize, m: usize, b: usize, n: usize) -> f64 {
         .filter(|&p| p <= seen * (1.0 + SAME))
         .sum();
     p.min(1.0)
+}
+
+/// `ln (n! / (k! (n − k)!))`.
+fn ln_binomial(n: u64, k: u64) -> f64 {
+    let ln_factorial = |n: u64| libm::lgamma(n as f64 + 1.0);
+    ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
 }
 
 /// Wilson's score interval for the chance of failure when `failed` of `n` runs failed; `None` of no runs.

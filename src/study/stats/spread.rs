@@ -1,7 +1,7 @@
 //! Does one sample vary more than another?
 
+use super::beta;
 use super::summary::{mean, quantile, sorted};
-use statrs::function::beta::beta_reg;
 
 /// The result of the test of Brown and Forsythe.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +39,7 @@ pub fn brown_forsythe(x: &[f64], y: &[f64]) -> Option<BrownForsythe> {
     let df = (x.len() + y.len() - 2) as f64;
     let w = df * between / within;
     // P(F(1, df) ≥ w) without `1 - cdf`, which would lose small p-values.
-    let p = beta_reg(df / 2.0, 0.5, df / (df + w));
+    let p = beta::regularised(df / 2.0, 0.5, df / (df + w), w / (df + w));
     Some(BrownForsythe { w, p })
 }
 

@@ -12,6 +12,7 @@ layer  module      may use
 0      param       layer 0
 0      reduce      layer 0
 0      gemm        layer 0
+0      simd        layer 0
 0      pool        layer 0
 0      random      layer 0
 0      embedded    nothing
@@ -24,6 +25,7 @@ layer  module      may use
 3      data        layer 0, model (types)
 3      train       layer 0, clip, optim, model
 3      cases       layer 0, clip (types), oracle, checkpoint
+4      machine     layer 0, clip, optim, model, train
 4      builtin     layer 0, data, model (types)
 4      study       layer 0
 4      report      nothing
