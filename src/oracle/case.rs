@@ -121,14 +121,20 @@ impl fmt::Display for OracleError {
                 surplus,
             } => {
                 write!(f, "{place}: ")?;
+                if let Some((prefix, longer)) = prefix(missing, surplus) {
+                    return write!(
+                        f,
+                        "every name {longer} begins with `{prefix}`, and is the same without it; strip it"
+                    );
+                }
                 if !missing.is_empty() {
-                    write!(f, "missing {}", missing.join(", "))?;
+                    write!(f, "missing {}", some(missing))?;
                 }
                 if !missing.is_empty() && !surplus.is_empty() {
                     f.write_str("; ")?;
                 }
                 if !surplus.is_empty() {
-                    write!(f, "not expected {}", surplus.join(", "))?;
+                    write!(f, "not expected {}", some(surplus))?;
                 }
                 Ok(())
             }
@@ -154,4 +160,64 @@ impl fmt::Display for OracleError {
     }
 }
 
+/// The first names; the others are counted.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// What the names of one side all begin with, beyond those of the other, and where they are.
+fn prefix(missing: &[String], surplus: &[String]) -> Option<(String, &'static str)> {
+    let of = |short: &[String], long: &[String]| {
+        let (first, other) = (long.first()?, short.first()?);
+        let mut found = long.iter().filter_map(|name| name.strip_suffix(other.as_str()));
+        let prefix = found.next().filter(|prefix| !prefix.is_empty())?.to_owned();
+        let all = short.len() == long.len() && first.starts_with(&prefix);
+        let paired = |name: &String| {
+            short
+                .iter()
+                .any(|other| name.strip_prefix(&prefix) == Some(other))
+        };
+        (all && long.iter().all(paired)).then_some(prefix)
+    };
+    let after = of(missing, surplus).map(|prefix| (prefix, "after clipping"));
+    after.or_else(|| of(surplus, missing).map(|prefix| (prefix, "before clipping")))
+}
+
 impl std::error::Error for OracleError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_do_not_pair() {
+        let names =
+            |prefix: &str, n: usize| -> Vec<String> { (0..n).map(|i| format!("{prefix}w{i}")).collect() };
+        let text = |missing: Vec<String>, surplus: Vec<String>| {
+            let place = "after";
+            OracleError::Unpaired {
+                place,
+                missing,
+                surplus,
+            }
+            .to_string()
+        };
+        assert_eq!(
+            text(names("", 200), names("module.", 200)),
+            "after: every name after clipping begins with `module.`, and is the same without it; strip it"
+        );
+        assert_eq!(
+            text(names("_orig_mod.", 2), names("", 2)),
+            "after: every name before clipping begins with `_orig_mod.`, and is the same without it; strip it"
+        );
+        assert_eq!(
+            text(names("", 8), names("x.", 1)),
+            "after: missing w0, w1, w2, w3, w4, w5 and 2 more; not expected x.w0"
+        );
+    }
+}

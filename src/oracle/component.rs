@@ -3,9 +3,9 @@
 //! A member is a regular pattern of elements in a tensor: a first element and, for each axis that is summed over, a
 //! length and a stride. A whole tensor is one axis of stride 1.
 
-use super::OracleError;
+use super::case::{Case, OracleError};
 use super::tensor::{Data, Tensor};
-use crate::clip::{ClipPolicy, Extent, Partition, Role};
+use crate::clip::{ClipPolicy, Extent, Partition, Role, Selection};
 
 /// Elements that share one norm.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,10 @@ impl Member {
 
     /// Where the `k`th element lies in its tensor.
     pub fn index(&self, mut k: usize) -> usize {
+        // Nearly every member is one axis, and needs no division.
+        if let [(_, stride)] = self.axes[..] {
+            return self.first + k * stride;
+        }
         let mut index = self.first;
         for &(length, stride) in self.axes.iter().rev() {
             index += k % length * stride;
@@ -98,6 +102,33 @@ impl Component {
             && self.members.len() == other.members.len()
             && self.members.iter().zip(&other.members).all(|(a, b)| alike(a, b))
     }
+}
+
+/// Whether every pattern of a case's policy fits a tensor. One that fits none is a misspelt name more often than not, and
+/// then something is clipped that was not meant to be.
+///
+/// # Errors
+/// If one fits none, with the pattern and the names that there are.
+pub fn matched(case: &Case) -> Result<(), OracleError> {
+    let fits_none = |selection: &&Selection| {
+        let mut names = case.before.iter().map(|tensor| &tensor.name);
+        !names.any(|name| selection.pattern.fits(name))
+    };
+    let Some(lonely) = case.policy.selections.iter().find(fits_none) else {
+        return Ok(());
+    };
+    let names: Vec<String> = case
+        .before
+        .iter()
+        .take(3)
+        .map(|t| format!("`{}`", t.name))
+        .collect();
+    Err(OracleError::Unsupported(format!(
+        "the pattern `{}` of the policy fits no tensor; there are {}{}",
+        lonely.pattern.as_str(),
+        names.join(", "),
+        if case.before.len() > 3 { ", …" } else { "" }
+    )))
 }
 
 /// How a selection treats a tensor.

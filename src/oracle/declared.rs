@@ -5,7 +5,7 @@
 //! ```text
 //! REDUCTION [ "," OPTION ]...
 //! REDUCTION   unknown  exact  f64  kahan  sequential  any-order  lanes-8  pairwise-8  blocks-1024  depth-27
-//! OPTION      acc=F32  scale=F32  per-tensor=BF16  ftz  rounding=stochastic  rounding=truncate
+//! OPTION      acc=F32  scale=F32  per-tensor=BF16  ftz  rounding=stochastic  rounding=truncate  max-norm-error=0.3%
 //! ```
 
 use super::OracleError;
@@ -28,12 +28,14 @@ pub struct Declared {
     pub ftz: bool,
     /// `rounding=`: how an element is stored.
     pub rounding: Rounding,
+    /// `max-norm-error=`: no sum that is further off is certified, whatever was declared; a share of the norm.
+    pub max_norm_error: f64,
 }
 
 /// The order in which terms are added up. `N`: the terms of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reduction {
-    /// `unknown`: the judge tries the others, tight to loose, and says which would be needed.
+    /// `unknown`: the judge tries what sane implementations do, tight to loose, and says which would be needed.
     Unknown,
     /// `exact`: correctly rounded.
     Exact,
@@ -74,6 +76,9 @@ impl Default for Declared {
 }
 
 impl Declared {
+    /// The largest error of a norm that is certified unless something else is asked for: 0.1 %.
+    pub const MAX_NORM_ERROR: f64 = 1e-3;
+
     /// A reduction, and the usual for everything else.
     pub const fn new(reduction: Reduction) -> Self {
         Self {
@@ -83,6 +88,15 @@ impl Declared {
             scale: None,
             ftz: false,
             rounding: Rounding::Nearest,
+            max_norm_error: Self::MAX_NORM_ERROR,
+        }
+    }
+
+    /// The same arithmetic with this limit on the error of a norm.
+    pub const fn up_to(self, max_norm_error: f64) -> Self {
+        Self {
+            max_norm_error,
+            ..self
         }
     }
 
@@ -164,12 +178,32 @@ impl fmt::Display for Declared {
         if self.ftz {
             f.write_str(",ftz")?;
         }
-        match self.rounding {
-            Rounding::Nearest => Ok(()),
-            Rounding::Stochastic => f.write_str(",rounding=stochastic"),
-            Rounding::Truncate => f.write_str(",rounding=truncate"),
+        f.write_str(match self.rounding {
+            Rounding::Nearest => "",
+            Rounding::Stochastic => ",rounding=stochastic",
+            Rounding::Truncate => ",rounding=truncate",
+        })?;
+        if self.max_norm_error == Self::MAX_NORM_ERROR {
+            return Ok(());
         }
+        write!(f, ",max-norm-error={}", self.max_norm_error)
     }
+}
+
+/// A share of a norm: a number that is not negative, such as `0.003`, or per cents, such as `0.3%`.
+///
+/// # Errors
+/// If it is none.
+pub fn norm_error(text: &str) -> Result<f64, OracleError> {
+    let (number, unit) = text
+        .strip_suffix('%')
+        .map_or((text, 1.0), |number| (number, 100.0));
+    let found = number.trim().parse::<f64>().ok().map(|x| x / unit);
+    found.filter(|x| *x >= 0.0).ok_or_else(|| OracleError::Text {
+        what: "error of a norm",
+        text: text.to_owned(),
+        expected: "a share of the norm, not negative, such as 0.001 or 0.1%",
+    })
 }
 
 impl FromStr for Declared {
@@ -184,6 +218,7 @@ impl FromStr for Declared {
                 ("scale", format) => declared.scale = Some(format.parse()?),
                 ("per-tensor", format) => declared.per_tensor = Some(format.parse()?),
                 ("ftz", "") => declared.ftz = true,
+                ("max-norm-error", share) => declared.max_norm_error = norm_error(share)?,
                 ("rounding", "nearest") => declared.rounding = Rounding::Nearest,
                 ("rounding", "stochastic") => declared.rounding = Rounding::Stochastic,
                 ("rounding", "truncate") => declared.rounding = Rounding::Truncate,
@@ -191,7 +226,8 @@ impl FromStr for Declared {
                     return Err(OracleError::Text {
                         what: "option of the declared arithmetic",
                         text: part.to_owned(),
-                        expected: "acc=, scale=, per-tensor=, ftz or rounding=nearest|stochastic|truncate",
+                        expected: "acc=, scale=, per-tensor=, ftz, rounding=nearest|stochastic|truncate or \
+                                   max-norm-error=",
                     });
                 }
             }
@@ -214,14 +250,27 @@ mod tests {
             "pairwise-128",
             "depth-27,rounding=truncate",
             "f64",
+            "lanes-8,max-norm-error=0.003",
         ] {
             assert_eq!(
                 text.parse::<Declared>().map(|d| d.to_string()).as_deref(),
                 Ok(text)
             );
         }
+        let limit = |text: &str| text.parse::<Declared>().map(|d| d.max_norm_error);
+        assert_eq!(
+            (limit("f64"), limit("f64,max-norm-error=0.5%")),
+            (Ok(1e-3), Ok(5e-3))
+        );
         let error = |text: &str| text.parse::<Declared>().expect_err(text).to_string();
         assert!(error("lanes-0").starts_with("reduction `lanes-0`: expected unknown, exact"));
+        for wrong in ["-1%", "NaN", "", "x"] {
+            let message = error(&format!("f64,max-norm-error={wrong}"));
+            assert!(
+                message.starts_with(&format!("error of a norm `{wrong}`: expected a share")),
+                "{message}"
+            );
+        }
         assert!(error("f64,acc=F8").starts_with("element type `F8`: expected F16"));
     }
 }

@@ -7,10 +7,12 @@
 //! interval says.
 
 use super::case::Case;
+use super::component::Member;
 use super::expect::{Expected, Function, find};
 use super::format::same;
 use super::interval::Interval;
-use super::tensor::Tensor;
+use super::tensor::{Data, Tensor};
+use rayon::prelude::*;
 
 /// How many elements of a tensor are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,52 +40,116 @@ pub(super) struct Implied {
     pub(super) norm: Option<Interval>,
 }
 
+/// Norms as ordinals of the type that keeps them, both ends included; none where no norm is left.
+type Norms = Option<(i64, i64)>;
+
+/// A member of a component, and what came of its elements.
+struct Part<'a> {
+    expected: &'a Expected,
+    member: &'a Member,
+    before: &'a Data,
+    after: &'a Data,
+    moments: Option<&'a Data>,
+}
+
+/// Elements that are looked at in one go.
+const PART: usize = 1 << 16;
+
 impl Implied {
     /// Looks at elements of a component.
     pub(super) fn of(case: &Case, after: &[&Tensor], expected: &Expected, look: Look) -> Self {
         let format = expected.format;
-        let (mut lo, mut hi) = (0, format.ordinal(f64::INFINITY));
+        let mut norms = (0, format.ordinal(f64::INFINITY));
         for member in &expected.component.members {
-            let before = &case.before[member.tensor].data;
-            let moments = find(&case.second_moments, &case.before[member.tensor].name);
-            let at = |ordinal: i64| -> Function {
-                let n = Interval::point(format.from_ordinal(ordinal));
-                expected.function_for(member, before.format(), n, n)
+            let before = &case.before[member.tensor];
+            let part = Part {
+                expected,
+                member,
+                before: &before.data,
+                after: &after[member.tensor].data,
+                moments: find(&case.second_moments, &before.name),
             };
-            let (mut low, mut high) = (at(lo), at(hi));
+            let sample = Look::Sample.at(member.len()).map(|k| member.index(k));
             // The largest element narrows the most; the others then mostly agree at both ends.
-            let order = largest_first(before, look.at(member.len()).map(|k| member.index(k)));
-            for i in order {
-                let (x, y) = (before.get(i), after[member.tensor].data.get(i));
-                let v = moments.map_or(0.0, |v| v.get(i));
-                let result = |f: &Function| f.exact(x, v).lo;
-                if same(result(&low), y) && same(result(&high), y) {
-                    continue;
-                }
-                let magnitude = |ordinal: i64| result(&at(ordinal)).abs();
-                let first = bisect(lo, hi + 1, |n| falls(magnitude(n), y.abs()));
-                let past = bisect(first, hi + 1, |n| magnitude(n) != y.abs());
-                if first >= past || !same(result(&at(first)), y) || !same(result(&at(past - 1)), y) {
-                    return Self { norm: None };
-                }
-                (lo, hi) = (first, past - 1);
-                (low, high) = (at(lo), at(hi));
-            }
+            let Some(first) = part.narrow(norms, largest_first(&before.data, sample)) else {
+                return Self { norm: None };
+            };
+            let left = match look {
+                Look::Sample => Some(first),
+                Look::All => part.all(first),
+            };
+            let Some(left) = left else {
+                return Self { norm: None };
+            };
+            norms = left;
         }
         Self {
             norm: Some(Interval {
-                lo: format.from_ordinal(lo),
-                hi: format.from_ordinal(hi),
+                lo: format.from_ordinal(norms.0),
+                hi: format.from_ordinal(norms.1),
             }),
         }
     }
 }
 
+impl Part<'_> {
+    fn function(&self, ordinal: i64) -> Function {
+        let n = Interval::point(self.expected.format.from_ordinal(ordinal));
+        self.expected
+            .function_for(self.member, self.before.format(), n, n)
+    }
+
+    /// What all elements leave of these norms: each part by itself, and then what they have in common.
+    fn all(&self, norms: (i64, i64)) -> Norms {
+        let (low, high) = (self.function(norms.0), self.function(norms.1));
+        let parts = (0..self.member.len().div_ceil(PART)).into_par_iter().map(|part| {
+            let (start, end) = (part * PART, ((part + 1) * PART).min(self.member.len()));
+            if let Some(all) = self.member.range() {
+                let range = all.start + start..all.start + end;
+                let (x, y) = (self.before.slice(range.clone()), self.after.slice(range));
+                if low.is_at_once(x, y) && high.is_at_once(x, y) {
+                    return Some(norms);
+                }
+            }
+            self.narrow(norms, (start..end).map(|k| self.member.index(k)))
+        });
+        let parts: Vec<Norms> = parts.collect();
+        let (mut lo, mut hi) = norms;
+        for part in parts {
+            let (first, last) = part?;
+            (lo, hi) = (lo.max(first), hi.min(last));
+        }
+        (lo <= hi).then_some((lo, hi))
+    }
+
+    /// What these elements leave of these norms.
+    fn narrow(&self, (mut lo, mut hi): (i64, i64), indices: impl Iterator<Item = usize>) -> Norms {
+        let (mut low, mut high) = (self.function(lo), self.function(hi));
+        for i in indices {
+            let (x, y) = (self.before.get(i), self.after.get(i));
+            let v = self.moments.map_or(0.0, |v| v.get(i));
+            let result = |f: &Function| f.exact(x, v).lo;
+            if same(result(&low), y) && same(result(&high), y) {
+                continue;
+            }
+            let magnitude = |ordinal: i64| result(&self.function(ordinal)).abs();
+            let first = bisect(lo, hi + 1, |n| falls(magnitude(n), y.abs()));
+            let past = bisect(first, hi + 1, |n| magnitude(n) != y.abs());
+            if first >= past || !same(result(&self.function(first)), y) {
+                return None;
+            }
+            if !same(result(&self.function(past - 1)), y) {
+                return None;
+            }
+            (lo, hi) = (first, past - 1);
+            (low, high) = (self.function(lo), self.function(hi));
+        }
+        Some((lo, hi))
+    }
+}
+
 /// The indices with that of the largest magnitude in front.
-fn largest_first(
-    data: &super::Data,
-    indices: impl Iterator<Item = usize> + Clone,
-) -> impl Iterator<Item = usize> {
+fn largest_first(data: &Data, indices: impl Iterator<Item = usize> + Clone) -> impl Iterator<Item = usize> {
     let magnitude = |i: &usize| data.get(*i).abs();
     let largest = indices
         .clone()

@@ -1,18 +1,18 @@
 //! Judging a candidate's answer to a case: norms and scales first, elements second, the reason last.
 
+use super::assess::Subject;
 use super::case::{Candidate, Case, OracleError};
-use super::declared::{Declared, Reduction};
-use super::expect::{Expectation, Expected, Function, expect, find};
-use super::format::{Format, same};
+use super::expect::{Expectation, Expected, expect};
+use super::format::same;
 use super::identify;
-use super::implied::{Implied, Look};
 use super::interval::Interval;
 use super::range;
-use super::tally::{List, Tally, bucket, distance};
+use super::reason;
+use super::tally::List;
 use super::tensor::Tensor;
-use super::tolerance;
-use super::verdict::{ComponentJudgement, Judgement, Mismatch, Place, Verdict};
-use crate::clip::Clipped;
+use super::verdict::{Judgement, Mismatch, Place, Verdict};
+use crate::clip::Rule;
+use rayon::prelude::*;
 
 /// Judges a candidate.
 ///
@@ -36,26 +36,64 @@ use crate::clip::Clipped;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn judge(case: &Case, candidate: &Candidate) -> Result<Judgement, OracleError> {
+    let (mut judgement, after, expectation) = judged(case, candidate)?;
+    explain(case, &after, &expectation, &mut judgement);
+    Ok(judgement)
+}
+
+/// The same without a search for what explains a failure: quick, for a caller that tries many answers.
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_unexplained(case: &Case, candidate: &Candidate) -> Result<Judgement, OracleError> {
+    judged(case, candidate).map(|(judgement, ..)| judgement)
+}
+
+/// The judgement without an explanation, and what it was made from.
+fn judged<'a>(
+    case: &Case,
+    candidate: &'a Candidate,
+) -> Result<(Judgement, Vec<&'a Tensor>, Expectation), OracleError> {
     let after = pair(&case.before, &candidate.after)?;
     let mut expectation = expect(case)?;
-    let mut judgement = measure(case, candidate, &after, &mut expectation);
+    let judgement = measure(case, candidate, &after, &mut expectation);
     // Numbers for other components come with another partition, and that shows in the elements too.
     match strange_ids(&expectation, candidate) {
-        Some(strange) if judgement.passed() => return Err(strange),
-        _ => {}
+        Some(strange) if judgement.passed() => Err(strange),
+        _ => Ok((judgement, after, expectation)),
     }
+}
+
+/// Looks for what explains a failure: lost range, another policy, a known mistake.
+fn explain(case: &Case, after: &[&Tensor], expectation: &Expectation, judgement: &mut Judgement) {
+    // Everything is judged by what is returned beside it, or lies in no component.
+    let elements = judgement.mismatches.iter().all(|m| !m.component.is_empty());
     // A small error is explained by another convention only if that explains every bit.
     let only_bits = matches!(judgement.verdict, Verdict::FailRounding { .. });
-    if only_bits || matches!(judgement.verdict, Verdict::FailLogic { .. }) {
-        let inside = judgement.mismatches.iter().all(|m| !m.component.is_empty());
-        let range = inside
-            .then(|| range::explain(case, &after, &expectation))
-            .flatten();
-        if let Some(verdict) = range.or_else(|| identify::explain(case, &after, only_bits)) {
+    let failed = only_bits || matches!(judgement.verdict, Verdict::FailLogic { .. });
+    if failed {
+        let range = elements.then(|| range::explain(case, after, expectation));
+        if let Some(verdict) = range
+            .flatten()
+            .or_else(|| identify::explain(case, after, only_bits))
+        {
+            let nothing = matches!(&verdict, Verdict::Policy { matches } if matches.iter().any(|p| p.rule == Rule::Keep));
             judgement.verdict = verdict;
+            if nothing {
+                judgement.reason = reason::find(case, after, expectation, &judgement.components);
+            }
+            return;
         }
     }
-    Ok(judgement)
+    if elements && (failed || matches!(judgement.verdict, Verdict::Weak { .. })) && !expectation.refuses {
+        judgement.reason = reason::find(case, after, expectation, &judgement.components);
+    }
+    if judgement.passed() {
+        judgement.reason = reason::hidden(case, after, expectation, &judgement.components);
+        if let (Some(_), Verdict::Pass { share, .. }) = (&judgement.reason, &judgement.verdict) {
+            judgement.verdict = Verdict::FailLogic { ratio: *share };
+        }
+    }
 }
 
 /// The judgement without an explanation.
@@ -69,20 +107,43 @@ fn measure(
     untouched(case, after, expectation, &mut list);
     let outside = list.count > 0;
     let refuses = expectation.refuses;
-    let mut components = Vec::with_capacity(expectation.components.len());
-    for expected in &mut expectation.components {
-        components.push(component(case, candidate, after, expected, &mut list));
-    }
-    let worst = components.iter().map(|c| c.verdict.clone()).max_by(|a, b| {
-        let (a, b) = (a.severity(), b.severity());
-        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    let judged = expectation.components.par_iter_mut().map(|expected| {
+        let subject = Subject {
+            case,
+            candidate,
+            after,
+            expected,
+        };
+        subject.judge()
     });
-    let mut verdict = worst.unwrap_or(Verdict::Pass { ulp: 0, share: 0.0 });
+    let judged: Vec<_> = judged.collect();
+    let mut components = Vec::with_capacity(judged.len());
+    for (component, wrong) in judged {
+        list.append(wrong);
+        components.push(component);
+    }
+    let worst = components.iter().map(|c| &c.verdict).max_by(|a, b| a.compare(b));
+    let mut verdict = worst.cloned().unwrap_or(Verdict::Pass { ulp: 0, share: 0.0 });
+    if let Verdict::Pass {
+        ulp: most,
+        share: largest,
+    } = &mut verdict
+    {
+        // The largest of each, which need not be in one component.
+        for component in &components {
+            if let Verdict::Pass { ulp, share } = component.verdict {
+                (*most, *largest) = ((*most).max(ulp), largest.max(share));
+            }
+        }
+    }
     if outside || refuses && list.count > 0 {
         verdict = Verdict::FailLogic { ratio: f64::INFINITY };
     }
     Judgement {
+        policy: case.policy.clone(),
+        declared: case.declared,
         verdict,
+        reason: None,
         components,
         mismatches: list.first,
         mismatched: list.count,
@@ -162,168 +223,6 @@ fn untouched(case: &Case, after: &[&Tensor], expectation: &Expectation, list: &m
                     expected: Interval::point(x),
                     got: y,
                     ulp: before.data.format().ulps(x, y),
-                });
-            }
-        }
-    }
-}
-
-/// Judges one component; under a reduction `unknown`, by the tightest that passes.
-fn component(
-    case: &Case,
-    candidate: &Candidate,
-    after: &[&Tensor],
-    expected: &mut Expected,
-    list: &mut List,
-) -> ComponentJudgement {
-    let rungs: &[Reduction] = match case.declared.reduction {
-        Reduction::Unknown => &tolerance::LADDER,
-        ref declared => std::slice::from_ref(declared),
-    };
-    let mut tally = Tally::default();
-    let mut sufficient = None;
-    for (i, &reduction) in rungs.iter().enumerate() {
-        let declared = Declared {
-            reduction,
-            ..case.declared
-        };
-        expected.declare(case, declared);
-        if i > 0 && rungs.len() > 1 && expected.bound.is_vacuous() {
-            break;
-        }
-        tally = Tally::default();
-        returned(candidate, expected, &mut tally);
-        walk(case, after, expected, &mut tally);
-        if tally.mismatched.count == 0 {
-            sufficient = (rungs.len() > 1).then_some(reduction);
-            break;
-        }
-        // A wider bound helps only where the bound was the reason.
-        if tally.hopeless || i + 1 == rungs.len() {
-            break;
-        }
-    }
-    list.count += tally.mismatched.count;
-    let room = Judgement::LISTED.saturating_sub(list.first.len());
-    list.first
-        .extend(std::mem::take(&mut tally.mismatched.first).into_iter().take(room));
-    let differs = tally.histogram[1..].iter().any(|&count| count > 0);
-    let implied_norm = differs
-        .then(|| Implied::of(case, after, expected, Look::All).norm)
-        .flatten();
-    // Bits that follow from a norm which only a vacuous rung allows: no fault that could be shown.
-    let loose = rungs.len() > 1
-        && implied_norm.is_some_and(|n| expected.computed_norm.with(n) == expected.computed_norm);
-    ComponentJudgement {
-        id: expected.component.id.clone(),
-        verdict: verdict(&tally, &expected.bound, loose),
-        norm: expected.norm,
-        scale: expected.scale,
-        clipped: expected.clipped,
-        implied_norm,
-        sufficient,
-        histogram: tally.histogram,
-    }
-}
-
-/// The verdict on a component; `loose`: its bits follow from a norm which only a vacuous rung allows.
-fn verdict(tally: &Tally, bound: &tolerance::NormBound, loose: bool) -> Verdict {
-    match tally.worst {
-        worst if worst > 1.0 && loose && bound.is_vacuous() => Verdict::Vacuous { bound: bound.above },
-        // The right bits are right, whatever was declared.
-        worst if worst <= 1.0 && tally.ulp == 0 => Verdict::Pass {
-            ulp: 0,
-            share: tally.share,
-        },
-        worst if worst > tolerance::LOGIC => Verdict::FailLogic { ratio: worst },
-        worst if worst > 1.0 => Verdict::FailRounding { ratio: worst },
-        _ if bound.is_vacuous() => Verdict::Vacuous { bound: bound.above },
-        _ => Verdict::Pass {
-            ulp: tally.ulp,
-            share: tally.share,
-        },
-    }
-}
-
-/// Judges the numbers that the candidate returned beside the gradients.
-fn returned(candidate: &Candidate, expected: &Expected, tally: &mut Tally) {
-    let id = &expected.component.id;
-    let of = |list: &[(String, f64)]| list.iter().find(|(other, _)| other == id).map(|&(_, x)| x);
-    // A source may return its norm in another type than the one that it scales with.
-    let norm = |format: Format| {
-        let all = expected.allowed_norm.with(expected.computed_norm);
-        let rounded = Interval {
-            lo: format.round(all.lo),
-            hi: format.round(all.hi),
-        };
-        (expected.norm.round(format), rounded)
-    };
-    let norm = of(&candidate.norms).map(|got| (Place::Norm, got, norm(expected.type_of(got))));
-    let scale = of(&candidate.scales);
-    let scale = scale.map(|got| (Place::Scale, got, (expected.scale, expected.allowed_scale())));
-    for (place, got, (exact, allowed)) in norm.into_iter().chain(scale) {
-        let format = expected.type_of(got);
-        if tally.count(format, exact, allowed, got) > 1.0 {
-            let ulp = distance(format, allowed, got);
-            tally.mismatched.push(|| Mismatch {
-                component: id.clone(),
-                place,
-                expected: allowed,
-                got,
-                ulp,
-            });
-        }
-    }
-    let flag = candidate.clipped.iter().find(|(other, _)| other == id);
-    let wrong = match (flag, expected.clipped) {
-        (Some((_, true)), Clipped::No) => Some(1.0),
-        (Some((_, false)), Clipped::Yes) => Some(0.0),
-        _ => None,
-    };
-    if let Some(got) = wrong {
-        tally.worst = f64::INFINITY;
-        tally.hopeless = true;
-        tally.mismatched.push(|| Mismatch {
-            component: id.clone(),
-            place: Place::Clipped,
-            expected: Interval::point(1.0 - got),
-            got,
-            ulp: u64::MAX,
-        });
-    }
-}
-
-/// Judges the elements of a component.
-fn walk(case: &Case, after: &[&Tensor], expected: &Expected, tally: &mut Tally) {
-    for member in &expected.component.members {
-        let before = &case.before[member.tensor];
-        let format = before.data.format();
-        let moments = find(&case.second_moments, &before.name);
-        let function: Function = expected.function(member, format);
-        for i in (0..member.len()).map(|k| member.index(k)) {
-            let (x, y) = (before.data.get(i), after[member.tensor].data.get(i));
-            let v = moments.map_or(0.0, |v| v.get(i));
-            let exact = function.exact(x, v);
-            let ulp = distance(format, exact, y);
-            tally.histogram[bucket(ulp)] += 1;
-            tally.ulp = tally.ulp.max(ulp);
-            if ulp == 0 {
-                continue;
-            }
-            let allowed = function.allowed(x, v);
-            let used = tally.count(format, exact, allowed, y);
-            if used <= 1.0 {
-                tally.share = tally.share.max(used);
-            } else {
-                tally.mismatched.push(|| Mismatch {
-                    component: expected.component.id.clone(),
-                    place: Place::Element {
-                        tensor: before.name.clone(),
-                        index: i,
-                    },
-                    expected: allowed,
-                    got: y,
-                    ulp: distance(format, allowed, y),
                 });
             }
         }

@@ -22,6 +22,7 @@
 //! An oracle reports, it does not accuse: a `PASS` means that no deviation was found in this case, and a failure names
 //! the component, the element and, where it can, the mistake that would explain it.
 
+mod assess;
 mod bins;
 mod case;
 mod component;
@@ -37,20 +38,24 @@ mod kulisch;
 pub mod laws;
 mod power;
 mod range;
+mod reason;
+pub mod report;
 mod tally;
 mod tensor;
 pub mod tolerance;
 mod verdict;
+mod weak;
 
 pub use case::{Candidate, Case, OracleError};
-pub use component::{Component, Member, components};
-pub use declared::{Declared, Reduction, Rounding};
+pub use component::{Component, Member, components, matched};
+pub use declared::{Declared, Reduction, Rounding, norm_error};
 pub use exact::{Norm, Total, norm};
 pub use expect::{Expectation, Expected, expect};
 pub use format::Format;
 pub use identify::{Fit, Identification, Ranked, Tie, identify};
 pub use interval::Interval;
-pub use judge::judge;
+pub use judge::{judge, judge_unexplained};
 pub use kulisch::{Dyadic, Kulisch};
+pub use reason::Reason;
 pub use tensor::{Data, Slice, Tensor};
 pub use verdict::{ComponentJudgement, Judgement, Mismatch, Place, Verdict};

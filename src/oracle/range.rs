@@ -20,9 +20,18 @@ pub(super) fn explain(case: &Case, after: &[&Tensor], expectation: &Expectation)
     if case.policy.statistic != Statistic::L2 {
         return None;
     }
-    for format in [Format::F32, Format::F16, Format::Bf16, Format::F64] {
+    // Small components rule a type out soonest.
+    let mut components: Vec<&Expected> = expectation.components.iter().collect();
+    components.sort_by_key(|expected| expected.norm.elements);
+    let wide = case
+        .before
+        .iter()
+        .all(|tensor| tensor.data.format() == Format::F64);
+    let formats = [Format::F64, Format::F32, Format::F16, Format::Bf16];
+    // Of the types that explain it, the one that the elements have.
+    for format in formats.into_iter().skip(usize::from(!wide)) {
         let mut affected = None;
-        let explained = expectation.components.iter().all(|expected| {
+        let explained = components.iter().all(|&expected| {
             let naive = naive_norm(case, &expected.component, format);
             let bound = tolerance::norm(&case.declared, Statistic::L2, format, expected.norm.elements, 1);
             let kept = expected.format.round(naive);

@@ -18,6 +18,13 @@ impl List {
         }
         self.count += 1;
     }
+
+    /// Adds what comes after.
+    pub(super) fn append(&mut self, next: Self) {
+        let room = Judgement::LISTED.saturating_sub(self.first.len());
+        self.first.extend(next.first.into_iter().take(room));
+        self.count += next.count;
+    }
 }
 
 /// What a walk over a component found.
@@ -36,6 +43,19 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// The count of this part and of the next.
+    pub(super) fn merge(mut self, next: Self) -> Self {
+        self.mismatched.append(next.mismatched);
+        self.ulp = self.ulp.max(next.ulp);
+        self.share = self.share.max(next.share);
+        self.worst = self.worst.max(next.worst);
+        self.hopeless |= next.hopeless;
+        for (sum, count) in self.histogram.iter_mut().zip(next.histogram) {
+            *sum += count;
+        }
+        self
+    }
+
     /// Counts a number against its exact and its allowed value; what it used of the budget.
     pub(super) fn count(&mut self, format: Format, exact: Interval, allowed: Interval, got: f64) -> f64 {
         if distance(format, exact, got) == 0 {

@@ -25,6 +25,8 @@
 //! Compensated summation has `|Ŝ - S| <= (2u + 4Nu²) S`. Squares below the smallest normal number of the accumulator lose
 //! at most `η` each, half its smallest subnormal (all of the smallest normal number where it flushes): `N η` in `Ŝ`.
 //!
+//! What a reduction that nobody declared is taken for is in [`sane()`].
+//!
 //! # Scale and elements
 //!
 //! Expected elements are evaluated with the roundings of the convention at both ends of the widened norm; every formula
@@ -35,10 +37,13 @@
 //! # Source
 //! Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, sections 3.1, 4.2 (trees), 4.3 (compensation).
 
+mod sane;
+
 use super::declared::{Declared, Reduction, Rounding};
 use super::format::Format;
 use super::interval::Interval;
 use crate::clip::{Convention, Rule, Statistic};
+pub use sane::{SANE_BLOCK, SANE_BLOCKS, SANE_DEPTH, WEAK, sane};
 
 /// An error of more than this many budgets is no rounding: with 100 times the operations, budgets grow about that much.
 pub const LOGIC: f64 = 100.0;
@@ -48,18 +53,6 @@ pub const VACUOUS: f64 = 0.1;
 
 /// Error of a library's power function in units of `2u`, doubled: CUDA's `powf` is documented with 4 ulp = 8 roundings.
 const POW: f64 = 8.0;
-
-/// What an `unknown` reduction is tried as, tight to loose.
-pub const LADDER: [Reduction; 8] = [
-    Reduction::Exact,
-    Reduction::F64,
-    Reduction::Kahan,
-    Reduction::Pairwise(8),
-    Reduction::Blocks(1024),
-    Reduction::Lanes(1024),
-    Reduction::Lanes(8),
-    Reduction::Sequential,
-];
 
 /// How far a computed norm can be from the true one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,7 +80,13 @@ pub fn depth(reduction: Reduction, n: u64) -> u64 {
     let log = |n: u64| u64::from(n.max(1).next_power_of_two().trailing_zeros());
     let depth = match reduction {
         Reduction::Exact | Reduction::Kahan => 0,
-        Reduction::F64 | Reduction::Sequential | Reduction::AnyOrder | Reduction::Unknown => most,
+        // The deepest of the sane ones.
+        Reduction::Unknown => {
+            let sane = sane(n, Format::F32).into_iter();
+            let trees = sane.filter(|r| !matches!(r, Reduction::F64));
+            trees.map(|reduction| depth(reduction, n)).max().unwrap_or(most)
+        }
+        Reduction::F64 | Reduction::Sequential | Reduction::AnyOrder => most,
         Reduction::Lanes(l) => n.div_ceil(u64::from(l)) + log(u64::from(l)),
         Reduction::Pairwise(b) => u64::from(b) - 1 + log(n.div_ceil(u64::from(b))),
         Reduction::Blocks(b) => log(u64::from(b)) + n.div_ceil(u64::from(b)).saturating_sub(1),
@@ -109,11 +108,19 @@ pub fn norm(
     }
     let accumulator = declared.accumulator_for(format);
     let u = accumulator.unit_roundoff();
-    let mut exponent = level(declared.reduction, statistic, elements, u);
+    let reduction = match declared.reduction {
+        Reduction::Unknown if accumulator == Format::F64 => Reduction::AnyOrder,
+        reduction => reduction,
+    };
+    let mut exponent = level(reduction, statistic, elements, u);
     if tensors > 1 {
-        exponent += level(declared.reduction, statistic, tensors, u);
+        exponent += level(reduction, statistic, tensors, u);
     }
     let (mut below, mut above) = power(u, exponent);
+    (below, above) = (
+        below.min(declared.max_norm_error),
+        above.min(declared.max_norm_error),
+    );
     if let Some(format) = declared.per_tensor {
         let (lower, upper) = power(format.unit_roundoff(), 1.0);
         below = up(below + lower);
@@ -206,7 +213,7 @@ impl NormBound {
         }
     }
 
-    /// Whether it says nothing.
+    /// Whether it says next to nothing.
     pub fn is_vacuous(&self) -> bool {
         self.above >= VACUOUS
     }
@@ -279,7 +286,22 @@ mod tests {
     use super::*;
 
     fn error(reduction: Reduction, n: u64) -> f64 {
-        norm(&Declared::new(reduction), Statistic::L2, Format::F32, n, 1).above / Format::F32.unit_roundoff()
+        let declared = Declared::new(reduction).up_to(f64::INFINITY);
+        norm(&declared, Statistic::L2, Format::F32, n, 1).above / Format::F32.unit_roundoff()
+    }
+
+    /// Nothing is allowed beyond the limit, but what a norm loses where it is rounded to another type.
+    #[test]
+    fn limited() {
+        let at_most = |declared: Declared| norm(&declared, Statistic::L2, Format::F32, 1 << 30, 1).above;
+        let sequential = Declared::new(Reduction::Sequential);
+        assert_eq!(at_most(sequential), 1e-3);
+        assert!(at_most(sequential.up_to(f64::INFINITY)) > 1e10);
+        let rounded = Declared {
+            per_tensor: Some(Format::Bf16),
+            ..sequential
+        };
+        assert!((4.9e-3..5e-3).contains(&at_most(rounded)));
     }
 
     /// The table of the error analysis, in units of u: ((d+1)/2 + 1).
@@ -301,7 +323,7 @@ mod tests {
     fn vacuous() {
         let bound = |n| {
             norm(
-                &Declared::new(Reduction::Sequential),
+                &Declared::new(Reduction::Sequential).up_to(f64::INFINITY),
                 Statistic::L2,
                 Format::F32,
                 n,

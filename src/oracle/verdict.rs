@@ -6,14 +6,17 @@
 //! | `FAIL_ROUNDING` | over the budget, by less than [`LOGIC`](super::tolerance::LOGIC) times: more rounding than declared |
 //! | `FAIL_LOGIC` | over it by more: another formula, another set of elements, a fault |
 //! | `RANGE` | wrong, and what a naive sum that overflows or vanishes would give |
-//! | `VACUOUS` | within the bound, but the bound of the declared reduction says nothing |
+//! | `WEAK` | nothing was declared, and only a weaker sum than sane implementations use explains it |
+//! | `VACUOUS` | as declared, and further off than is certified |
 //! | `POLICY` | wrong, and right for another convention or partition, which is named |
 
-use super::declared::Reduction;
+use super::declared::{Declared, Reduction};
 use super::exact::Norm;
 use super::format::Format;
 use super::interval::Interval;
+use super::reason::Reason;
 use crate::clip::{ClipPolicy, Clipped};
+use std::cmp::Ordering;
 use std::fmt;
 
 /// A verdict on a case or a component; from good to bad.
@@ -26,10 +29,27 @@ pub enum Verdict {
         /// The largest share of the budget that was used, from 0 to 1.
         share: f64,
     },
-    /// Not wrong, but the declared reduction can give nearly anything.
-    Vacuous {
-        /// Its relative bound on the norm.
+    /// Nothing was declared, and only a weaker sum than sane implementations use explains it: not certified.
+    Weak {
+        /// The component that needs it.
+        component: String,
+        /// The sum.
+        needs: Reduction,
+        /// How far off the norm is, as a share of it.
+        off: f64,
+        /// How far off that sum may be.
         bound: f64,
+        /// The most that is certified, [`max_norm_error`](crate::oracle::Declared::max_norm_error).
+        limit: f64,
+    },
+    /// As declared, but further off than is certified.
+    Vacuous {
+        /// How far off the norm is, as a share of it, or may be.
+        off: f64,
+        /// How far off the declared sum may be.
+        bound: f64,
+        /// The limit, [`max_norm_error`](crate::oracle::Declared::max_norm_error).
+        limit: f64,
     },
     /// Rounded more often than declared.
     FailRounding {
@@ -55,11 +75,20 @@ pub enum Verdict {
     },
 }
 
+/// Policies that a line names; the others are counted.
+const NAMED: usize = 3;
+
 /// The verdict on a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
+    /// What was asked.
+    pub policy: ClipPolicy,
+    /// The arithmetic that was declared.
+    pub declared: Declared,
     /// The worst of the components, explained where possible.
     pub verdict: Verdict,
+    /// The mistake that explains what is wrong, where a known one does.
+    pub reason: Option<Reason>,
     /// All components, in the order of their first element.
     pub components: Vec<ComponentJudgement>,
     /// What is out of tolerance, scales and norms first, then elements; at most [`Judgement::LISTED`].
@@ -73,7 +102,7 @@ pub struct Judgement {
 pub struct ComponentJudgement {
     /// Its id.
     pub id: String,
-    /// `PASS`, `VACUOUS`, `FAIL_ROUNDING` or `FAIL_LOGIC`.
+    /// `PASS`, `WEAK`, `VACUOUS`, `FAIL_ROUNDING` or `FAIL_LOGIC`.
     pub verdict: Verdict,
     /// The exact norm.
     pub norm: Norm,
@@ -126,16 +155,39 @@ impl Judgement {
     /// Mismatches that are listed; the others are counted.
     pub const LISTED: usize = 20;
 
+    /// Whether no component was to be clipped: then nothing was tested but that small gradients stay as they are.
+    pub fn nothing_to_clip(&self) -> bool {
+        self.components
+            .iter()
+            .all(|component| component.clipped == Clipped::No)
+    }
+
+    /// The verdict, its reason, and what makes a pass worth less, in one line.
+    pub fn headline(&self) -> String {
+        let mut line = self.verdict.to_string();
+        if let Some(reason) = &self.reason {
+            let also = match self.verdict {
+                Verdict::Weak { .. } => "; this would explain it as well",
+                _ => "",
+            };
+            line = format!("{line}{also}: {reason}");
+        }
+        if self.passed() && self.nothing_to_clip() {
+            line.push_str(", but nothing was to be clipped: no norm is above its threshold");
+        }
+        line
+    }
+
     /// Whether it is a `PASS`.
     pub fn passed(&self) -> bool {
         matches!(self.verdict, Verdict::Pass { .. })
     }
 
-    /// 0 for `PASS`, 1 for a failure, 2 for `VACUOUS`.
+    /// 0 for `PASS`, 1 for a failure, 2 for `WEAK` and `VACUOUS`, which certify nothing.
     pub fn exit_code(&self) -> u8 {
         match self.verdict {
             Verdict::Pass { .. } => 0,
-            Verdict::Vacuous { .. } => 2,
+            Verdict::Weak { .. } | Verdict::Vacuous { .. } => 2,
             _ => 1,
         }
     }
@@ -146,6 +198,7 @@ impl Verdict {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pass { .. } => "PASS",
+            Self::Weak { .. } => "WEAK",
             Self::Vacuous { .. } => "VACUOUS",
             Self::FailRounding { .. } => "FAIL_ROUNDING",
             Self::Range { .. } => "RANGE",
@@ -154,15 +207,22 @@ impl Verdict {
         }
     }
 
+    /// From good to bad; numbers inside break ties.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        let (a, b) = (self.severity(), other.severity());
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    }
+
     /// Larger is worse; numbers inside break ties.
-    pub(super) fn severity(&self) -> (u8, f64) {
+    fn severity(&self) -> (u8, f64) {
         match *self {
             Self::Pass { ulp, share } => (0, share.max(ulp as f64 * f64::MIN_POSITIVE)),
-            Self::Vacuous { bound } => (1, bound),
-            Self::FailRounding { ratio } => (2, ratio),
-            Self::Range { .. } => (3, 0.0),
-            Self::Policy { .. } => (4, 0.0),
-            Self::FailLogic { ratio } => (5, ratio),
+            Self::Weak { off, .. } => (1, off),
+            Self::Vacuous { off, .. } => (2, off),
+            Self::FailRounding { ratio } => (3, ratio),
+            Self::Range { .. } => (4, 0.0),
+            Self::Policy { .. } => (5, 0.0),
+            Self::FailLogic { ratio } => (6, ratio),
         }
     }
 }
@@ -175,10 +235,33 @@ impl fmt::Display for Verdict {
             Self::Pass { ulp, share } => {
                 write!(f, " ({ulp} ulp, used {:.1} % of the budget)", 100.0 * share)
             }
-            Self::Vacuous { bound } => write!(
+            Self::Weak {
+                component,
+                needs,
+                off,
+                bound,
+                limit,
+            } => {
+                let limit = if off > limit {
+                    format!(",max-norm-error={}%", ceiling(100.0 * off))
+                } else {
+                    String::new()
+                };
+                write!(
+                    f,
+                    ": the norm of `{component}` is {} off, which only a sum as weak as `{needs}` explains (it may be \
+                     {} off); `--declared {needs}{limit}` accepts it",
+                    percent(*off),
+                    percent(*bound)
+                )
+            }
+            Self::Vacuous { off, bound, limit } => write!(
                 f,
-                ": the declared reduction allows a norm {:.2} % off and so cannot certify this",
-                100.0 * bound
+                ": the norm is {} off; what was declared allows {}, but more than {} is not certified \
+                 (`--max-norm-error`)",
+                percent(*off),
+                percent(*bound),
+                percent(*limit)
             ),
             Self::FailRounding { ratio } => write!(f, ": {ratio:.3} times the budget"),
             Self::Range { format, norm } => {
@@ -188,13 +271,46 @@ impl fmt::Display for Verdict {
                 )
             }
             Self::Policy { matches } => {
-                let names: Vec<_> = matches.iter().map(|policy| format!("`{policy}`")).collect();
-                write!(f, ": your output matches {}", names.join(" or "))
+                let names: Vec<_> = matches
+                    .iter()
+                    .take(NAMED)
+                    .map(|policy| format!("`{policy}`"))
+                    .collect();
+                write!(f, ": your output matches {}", names.join(" or "))?;
+                match matches.len().saturating_sub(NAMED) {
+                    0 => Ok(()),
+                    more => write!(f, " or {more} others that do the same here"),
+                }
             }
             Self::FailLogic { ratio } if ratio.is_finite() => write!(f, ": {ratio:.3e} times the budget"),
             Self::FailLogic { .. } => f.write_str(": out of every budget"),
         }
     }
+}
+
+/// A share in per cents, two digits of it.
+fn percent(share: f64) -> String {
+    if !share.is_finite() || share >= 1.0 {
+        return "100 % or more".to_owned();
+    }
+    let percent = 100.0 * share;
+    if percent < 1e-4 {
+        return format!("{percent:.1e} %");
+    }
+    let digits = (1.0 - libm::log10(percent).floor()).max(0.0) as usize;
+    format!("{percent:.digits$} %")
+}
+
+/// One digit, rounded up.
+fn ceiling(x: f64) -> f64 {
+    let text = format!("{x:.0e}");
+    let unit: f64 = text
+        .split_once('e')
+        .map_or(1.0, |(_, e)| format!("1e{e}").parse().unwrap_or(1.0));
+    let digits = (x / unit).ceil();
+    format!("{digits}e{}", libm::log10(unit).round())
+        .parse()
+        .unwrap_or(x)
 }
 
 impl fmt::Display for Mismatch {

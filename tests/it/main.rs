@@ -46,6 +46,8 @@ mod oracle_clip;
 mod oracle_exact;
 mod oracle_faults;
 mod oracle_naive;
+mod oracle_reasons;
+mod oracle_sharp;
 mod oracle_verdicts;
 #[cfg(feature = "checkpoint")]
 mod parity;
@@ -53,6 +55,7 @@ mod products;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
+mod sharp_kernels;
 mod stabilise;
 #[cfg(feature = "proptest")]
 mod strategies;

@@ -5,7 +5,7 @@
 use crate::cases::Pack;
 use crate::cli::number::{not_negative, positive};
 use crate::clip::{ClipPolicy, Statistic};
-use crate::oracle::Declared;
+use crate::oracle::{Declared, norm_error};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -70,6 +70,9 @@ pub(in crate::cli) struct Check {
         help_heading = "Cases and results"
     )]
     pub(super) results: Option<PathBuf>,
+    /// Fail where no component was clipped: nothing was tested then
+    #[arg(long)]
+    pub(super) require_clipped: bool,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -121,6 +124,9 @@ pub(super) struct Question {
     /// The clipper's arithmetic, for example sequential, blocks-1024 or f64,scale=F32 [default: unknown, or the case's own]
     #[arg(long, value_name = "ARITHMETIC")]
     pub(super) declared: Option<Declared>,
+    /// The largest error of a norm that is certified, as a share or in per cents [default: 0.1%, or what is declared]
+    #[arg(long, value_name = "SHARE", value_parser = norm_error, allow_hyphen_values = true)]
+    pub(super) max_norm_error: Option<f64>,
 }
 
 /// Find out which convention and which partition made a file of clipped gradients.
@@ -162,14 +168,25 @@ pub(in crate::cli) struct Identify {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Explain {
     /// The case file
-    #[arg(value_name = "CASE")]
-    pub(super) case: PathBuf,
+    #[arg(
+        value_name = "CASE",
+        conflicts_with = "before",
+        required_unless_present = "before"
+    )]
+    pub(super) case: Option<PathBuf>,
     /// The result file
     #[arg(value_name = "RESULT")]
     pub(super) result: Option<PathBuf>,
-    /// The clipper's arithmetic [default: the case's own]
-    #[arg(long, value_name = "ARITHMETIC")]
-    pub(super) declared: Option<Declared>,
+    #[command(flatten)]
+    pub(super) question: Question,
+    /// The gradients after clipping, by name
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "before",
+        help_heading = "One pair of files"
+    )]
+    pub(super) after: Option<PathBuf>,
 }
 
 /// Write a case with its expected gradients beside it.
@@ -211,6 +228,12 @@ pub(in crate::cli) struct Pipe {
     /// The program's arithmetic [default: the case's own]
     #[arg(long, value_name = "ARITHMETIC")]
     pub(super) declared: Option<Declared>,
+    /// The largest error of a norm that is certified, as a share or in per cents [default: 0.1%, or what is declared]
+    #[arg(long, value_name = "SHARE", value_parser = norm_error, allow_hyphen_values = true)]
+    pub(super) max_norm_error: Option<f64>,
+    /// Fail where no component of any case was clipped
+    #[arg(long)]
+    pub(super) require_clipped: bool,
     /// Seconds to wait for an answer
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = positive)]
     pub(super) timeout: f64,

@@ -1,27 +1,24 @@
 //! `cwgnc check`: the verdict on a pair of files, or on a folder of results.
 
 use super::super::Error;
-use super::args::Check;
+use super::args::{Check, Format};
 use super::input::{about, case, files, plain_candidate, plain_case};
 use super::{Judged, Outcome, exit_code, records};
 use crate::cases::NamedCase;
 use crate::cases::file::{EXTENSION, read_result};
-use crate::oracle::{Candidate, judge};
+use crate::oracle::{Candidate, judge, matched};
 use std::path::Path;
 
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Check) -> Result<u8, Error> {
     let question = &args.question;
     let judged = match (&question.before, &args.after, &args.cases, &args.results) {
-        (Some(before), Some(after), None, None) => {
-            let named = plain_case(question, before)?;
-            let candidate = plain_candidate(after, args.norms.as_deref())?;
-            let judgement = judge(&named.case, &candidate).map_err(|error| about(after, &error))?;
-            vec![Judged {
-                named,
-                outcome: Outcome::Judged(judgement),
-            }]
-        }
+        (Some(before), Some(after), None, None) => match pair(args, before, after) {
+            Ok(judged) => vec![judged],
+            // For readers on stderr; a report for programs is there in any event.
+            Err(error) if args.format == Format::Text => return Err(error),
+            Err(error) => vec![unreadable(before, error.to_string())],
+        },
         (None, None, Some(cases), Some(results)) => folders(args, cases, results)?,
         _ => {
             return Err(Error::Usage(
@@ -30,8 +27,26 @@ pub(in crate::cli) fn command(args: &Check) -> Result<u8, Error> {
             ));
         }
     };
-    records::report(&judged, args.format)?;
-    Ok(exit_code(&judged))
+    records::report(&judged, args.format, args.require_clipped)?;
+    Ok(exit_code(&judged, args.require_clipped))
+}
+
+/// The one pair of files.
+fn pair(args: &Check, before: &Path, after: &Path) -> Result<Judged, Error> {
+    let canonical = |path: &Path| path.canonicalize().ok();
+    if before == after || canonical(before).is_some_and(|path| canonical(after) == Some(path)) {
+        return Err(Error::Judge(format!(
+            "{}: one file is both before and after; save a copy of the gradients before they are clipped",
+            before.display()
+        )));
+    }
+    let named = plain_case(&args.question, before)?;
+    let candidate = plain_candidate(after, args.norms.as_deref())?;
+    let judgement = judge(&named.case, &candidate).map_err(|error| about(after, &error))?;
+    Ok(Judged {
+        named,
+        outcome: Outcome::Judged(judgement),
+    })
 }
 
 /// Every case, with the result of the same name; results without a case are named too.
@@ -46,7 +61,7 @@ fn folders(args: &Check, cases: &Path, results: &Path) -> Result<Vec<Judged>, Er
             results.join(path.file_name().unwrap_or_default())
         };
         surplus.retain(|other| *other != result);
-        let named = match case(&path, args.question.declared) {
+        let named = match case(&path, args.question.declared, args.question.max_norm_error) {
             Ok(named) => named,
             Err(error) => {
                 judged.push(unreadable(&path, error.to_string()));
@@ -76,7 +91,7 @@ fn outcome(named: &NamedCase, result: &Path) -> Outcome {
 
 /// The verdict on an answer that errors call by this name.
 pub(super) fn verdict(named: &NamedCase, candidate: &Candidate, answer: &str) -> Outcome {
-    match judge(&named.case, candidate) {
+    match matched(&named.case).and_then(|()| judge(&named.case, candidate)) {
         Ok(judgement) => Outcome::Judged(judgement),
         Err(error) => Outcome::Cannot(format!("{answer}: {error}")),
     }

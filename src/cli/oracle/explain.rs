@@ -2,10 +2,10 @@
 
 use super::super::{Error, aligned, print};
 use super::args::Explain;
-use super::input::{about, case};
-use super::text;
+use super::input::{about, case, plain_candidate, plain_case};
 use crate::cases::NamedCase;
 use crate::cases::file::read_result;
+use crate::oracle::report;
 use crate::oracle::{Expectation, Judgement, expect, judge};
 
 /// Elements of each component that are shown with their expected values.
@@ -13,16 +13,26 @@ const SHOWN: usize = 4;
 
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Explain) -> Result<u8, Error> {
-    let named = case(&args.case, args.declared)?;
-    let expectation = expect(&named.case).map_err(|error| about(&args.case, &error))?;
+    let asked = &args.question;
+    let (path, named) = match (&args.case, &asked.before) {
+        (Some(path), _) => (path, case(path, asked.declared, asked.max_norm_error)?),
+        (None, Some(path)) => (path, plain_case(asked, path)?),
+        (None, None) => return Err(Error::Usage("a case file or --before is missing".to_owned())),
+    };
+    let expectation = expect(&named.case).map_err(|error| about(path, &error))?;
     let mut lines = question(&named);
     lines.extend(answer(&named, &expectation));
     let mut code = 0;
-    if let Some(path) = &args.result {
-        let judgement = judge(&named.case, &read_result(path)?).map_err(|error| about(path, &error))?;
+    let candidate = match (&args.result, &args.after) {
+        (Some(path), _) => Some((path, read_result(path)?)),
+        (None, Some(path)) => Some((path, plain_candidate(path, None)?)),
+        (None, None) => None,
+    };
+    if let Some((path, candidate)) = candidate {
+        let judgement = judge(&named.case, &candidate).map_err(|error| about(path, &error))?;
         lines.push(String::new());
-        lines.push(format!("{}: {}", path.display(), judgement.verdict));
-        lines.extend(text::judgement_lines(&named.case.policy, &judgement));
+        lines.push(format!("{}: {}", path.display(), judgement.headline()));
+        lines.extend(judgement.details());
         lines.extend(histograms(&judgement));
         code = judgement.exit_code();
     }
@@ -57,11 +67,11 @@ fn answer(named: &NamedCase, expectation: &Expectation) -> Vec<String> {
         rows.push(vec![
             expected.component.id.clone(),
             expected.norm.elements.to_string(),
-            text::interval(expected.norm.interval),
-            text::interval(expected.allowed_norm),
-            expected.threshold.map_or("-".to_owned(), text::interval),
-            text::scale(expected.scale),
-            text::clipped(expected.clipped).to_owned(),
+            report::interval(expected.norm.interval),
+            report::interval(expected.allowed_norm),
+            expected.threshold.map_or("-".to_owned(), report::interval),
+            report::scale(expected.scale),
+            report::clipped(expected.clipped).to_owned(),
         ]);
     }
     let mut lines = aligned(&rows);
@@ -80,13 +90,13 @@ fn answer(named: &NamedCase, expectation: &Expectation) -> Vec<String> {
         for i in 0..before.data.len().min(SHOWN) {
             let (lo, hi) = (lo.data.get(i), hi.data.get(i));
             let expected = if lo == hi || lo.is_nan() {
-                text::number(lo)
+                report::number(lo)
             } else {
-                format!("{} to {}", text::number(lo), text::number(hi))
+                format!("{} to {}", report::number(lo), report::number(hi))
             };
             rows.push(vec![
                 format!("{}[{i}]", before.name),
-                text::number(before.data.get(i)),
+                report::number(before.data.get(i)),
                 expected,
             ]);
         }

@@ -5,7 +5,7 @@ use super::args::Question;
 use crate::cases::NamedCase;
 use crate::cases::file::{EXTENSION, FileError, read_case, read_plain};
 use crate::checkpoint;
-use crate::oracle::{Candidate, Case, Declared, OracleError};
+use crate::oracle::{Candidate, Case, Declared, OracleError, matched};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -25,14 +25,16 @@ pub(super) fn plain_case(question: &Question, before: &Path) -> Result<NamedCase
     let Some(policy) = question.policy.clone() else {
         return Err(Error::Usage("--before needs --policy".to_owned()));
     };
+    let declared = question.declared.unwrap_or_default();
     let beside = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Vec::new()), read_plain);
     let case = Case {
         values: beside(&question.values)?,
         second_moments: beside(&question.moments)?,
         state: question.state.as_deref().map(state).transpose()?,
-        declared: question.declared.unwrap_or_default(),
+        declared: declared.up_to(question.max_norm_error.unwrap_or(declared.max_norm_error)),
         ..Case::new(policy, read_plain(before)?)
     };
+    matched(&case).map_err(|error| about(before, &error))?;
     Ok(NamedCase {
         name: before.display().to_string(),
         pack: String::new(),
@@ -107,14 +109,21 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// A case file; `declared` goes before what the case says.
-pub(super) fn case(path: &Path, declared: Option<Declared>) -> Result<NamedCase, Error> {
+/// A case file; `declared` goes before what the case says, and a limit on the error of norms before both.
+pub(super) fn case(
+    path: &Path,
+    declared: Option<Declared>,
+    max_norm_error: Option<f64>,
+) -> Result<NamedCase, Error> {
     let mut named = read_case(path)?;
     if named.name.is_empty() {
         named.name = stem(path);
     }
     if let Some(declared) = declared {
         named.case.declared = declared;
+    }
+    if let Some(limit) = max_norm_error {
+        named.case.declared.max_norm_error = limit;
     }
     Ok(named)
 }

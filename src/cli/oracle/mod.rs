@@ -66,8 +66,12 @@ impl Outcome {
     }
 }
 
-/// The exit code of many cases: one failure fails, and without any verdict there is no pass.
-fn exit_code(judged: &[Judged]) -> u8 {
+/// The exit code of many cases: one failure fails, and without any verdict there is no pass. Where something must be
+/// clipped, nothing clipped is a failure.
+fn exit_code(judged: &[Judged], require_clipped: bool) -> u8 {
+    if require_clipped && nothing_to_clip(judged) {
+        return 1;
+    }
     let codes: Vec<u8> = judged.iter().filter_map(|judged| judged.outcome.code()).collect();
     if codes.contains(&1) {
         1
@@ -76,4 +80,13 @@ fn exit_code(judged: &[Judged]) -> u8 {
     } else {
         0
     }
+}
+
+/// Whether there are verdicts, and in none of the cases a component that was to be clipped.
+fn nothing_to_clip(judged: &[Judged]) -> bool {
+    let mut verdicts = judged.iter().filter_map(|one| match &one.outcome {
+        Outcome::Judged(judgement) => Some(judgement.nothing_to_clip()),
+        _ => None,
+    });
+    verdicts.next().is_some_and(|first| first) && verdicts.all(|nothing| nothing)
 }

@@ -37,7 +37,7 @@ pub(in crate::cli) fn command(args: &Pipe) -> Result<u8, Error> {
             break;
         }
     }
-    records::report(&judged, args.format)?;
+    records::report(&judged, args.format, args.require_clipped)?;
     if args.format == Format::Text {
         if silent == PATIENCE {
             print(&format!(
@@ -48,14 +48,14 @@ pub(in crate::cli) fn command(args: &Pipe) -> Result<u8, Error> {
             print(&line)?;
         }
     }
-    Ok(exit_code(&judged))
+    Ok(exit_code(&judged, args.require_clipped))
 }
 
 fn cases(args: &Pipe) -> Result<Vec<NamedCase>, Error> {
     let mut cases = match (&args.cases, args.pack) {
         (Some(path), _) => files(path)?
             .iter()
-            .map(|path| case(path, None))
+            .map(|path| case(path, None, None))
             .collect::<Result<_, _>>()?,
         (None, Some(pack)) => pack.cases(args.seed),
         (None, None) => return Err(Error::Usage("give --pack or --cases".to_owned())),
@@ -63,6 +63,11 @@ fn cases(args: &Pipe) -> Result<Vec<NamedCase>, Error> {
     if let Some(declared) = args.declared {
         for named in &mut cases {
             named.case.declared = declared;
+        }
+    }
+    if let Some(limit) = args.max_norm_error {
+        for named in &mut cases {
+            named.case.declared.max_norm_error = limit;
         }
     }
     Ok(cases)

@@ -2,24 +2,30 @@
 
 use super::super::{Error, print};
 use super::args::Format;
-use super::{Judged, Outcome, exit_code, text};
-use crate::oracle::{Interval, Judgement, Place, Verdict};
+use super::{Judged, Outcome, exit_code, nothing_to_clip, text};
 use serde_json::{Value, json};
 
 /// Prints the report.
-pub(super) fn report(judged: &[Judged], format: Format) -> Result<(), Error> {
+pub(super) fn report(judged: &[Judged], format: Format, require_clipped: bool) -> Result<(), Error> {
     match format {
-        Format::Text => text::report(judged).iter().try_for_each(|line| print(line)),
-        Format::Json => print(&format!("{:#}", document(judged))),
-        Format::Junit => print(&junit(judged)),
+        Format::Text => {
+            text::report(judged).iter().try_for_each(|line| print(line))?;
+            if require_clipped && nothing_to_clip(judged) {
+                print("nothing was to be clipped, and --require-clipped asks for it: lower the threshold")?;
+            }
+            Ok(())
+        }
+        Format::Json => print(&format!("{:#}", document(judged, require_clipped))),
+        Format::Junit => print(&junit(judged, require_clipped)),
     }
 }
 
-fn document(judged: &[Judged]) -> Value {
+fn document(judged: &[Judged], require_clipped: bool) -> Value {
     json!({
         "spec": crate::cases::file::SPEC,
         "version": env!("CARGO_PKG_VERSION"),
-        "exit_code": exit_code(judged),
+        "exit_code": exit_code(judged, require_clipped),
+        "nothing_to_clip": nothing_to_clip(judged),
         "cases": judged.iter().map(record).collect::<Vec<_>>(),
     })
 }
@@ -33,10 +39,6 @@ pub(in crate::cli) fn number(x: f64) -> Value {
     }
 }
 
-fn interval(x: Interval) -> Value {
-    json!([number(x.lo), number(x.hi)])
-}
-
 fn record(one: &Judged) -> Value {
     let named = &one.named;
     let mut record = json!({
@@ -48,11 +50,10 @@ fn record(one: &Judged) -> Value {
     });
     match &one.outcome {
         Outcome::Judged(judgement) => {
-            record["text"] = judgement.verdict.to_string().into();
-            numbers(&judgement.verdict, &mut record);
-            record["components"] = judgement.components.iter().map(component).collect();
-            record["mismatched"] = judgement.mismatched.into();
-            record["mismatches"] = mismatches(judgement);
+            let known: Value = serde_json::from_str(&judgement.to_json()).unwrap_or_default();
+            if let (Value::Object(record), Value::Object(known)) = (&mut record, known) {
+                record.extend(known);
+            }
         }
         Outcome::Cannot(why) | Outcome::NoAnswer(why) => record["text"] = why.clone().into(),
         Outcome::Declined => {}
@@ -60,66 +61,11 @@ fn record(one: &Judged) -> Value {
     record
 }
 
-/// The numbers of a verdict, each under its own name.
-fn numbers(verdict: &Verdict, record: &mut Value) {
-    match verdict {
-        Verdict::Pass { ulp, share } => {
-            record["ulp"] = (*ulp).into();
-            record["share"] = number(*share);
-        }
-        Verdict::Vacuous { bound } => record["bound"] = number(*bound),
-        Verdict::FailRounding { ratio } | Verdict::FailLogic { ratio } => record["ratio"] = number(*ratio),
-        Verdict::Range { format, norm } => {
-            record["range_of"] = format.name().into();
-            record["range_norm"] = number(*norm);
-        }
-        Verdict::Policy { matches } => {
-            record["matches"] = matches
-                .iter()
-                .map(|policy| Value::from(policy.to_string()))
-                .collect();
-        }
-    }
-}
-
-fn component(component: &crate::oracle::ComponentJudgement) -> Value {
-    json!({
-        "id": component.id,
-        "verdict": component.verdict.to_string(),
-        "elements": component.norm.elements,
-        "norm": interval(component.norm.interval),
-        "scale": interval(component.scale),
-        "clipped": text::clipped(component.clipped),
-        "implied_norm": component.implied_norm.map(interval),
-        "sufficient_reduction": component.sufficient.map(|reduction| reduction.to_string()),
-        "ulp_histogram": component.histogram,
-    })
-}
-
-fn mismatches(judgement: &Judgement) -> Value {
-    let one = |mismatch: &crate::oracle::Mismatch| {
-        let (place, tensor, index) = match &mismatch.place {
-            Place::Norm => ("norm", None, None),
-            Place::Scale => ("scale", None, None),
-            Place::Clipped => ("clipped", None, None),
-            Place::Element { tensor, index } => ("element", Some(tensor), Some(index)),
-        };
-        json!({
-            "component": mismatch.component,
-            "place": place,
-            "tensor": tensor,
-            "index": index,
-            "expected": interval(mismatch.expected),
-            "got": number(mismatch.got),
-            "ulp": (mismatch.ulp != u64::MAX).then_some(mismatch.ulp),
-        })
-    };
-    judgement.mismatches.iter().map(one).collect()
-}
-
-fn junit(judged: &[Judged]) -> String {
+fn junit(judged: &[Judged], require_clipped: bool) -> String {
     let count = |wanted: &dyn Fn(&Outcome) -> bool| judged.iter().filter(|one| wanted(&one.outcome)).count();
-    let failures = count(&|outcome| outcome.code() == Some(1));
+    let unclipped = require_clipped && nothing_to_clip(judged);
+    let failed = |outcome: &Outcome| outcome.code() == Some(1) || unclipped && outcome.code() == Some(0);
+    let failures = count(&failed);
     let errors = count(&|outcome| outcome.code() == Some(2));
     let skipped = count(&|outcome| outcome.code().is_none());
     let mut lines = vec![
@@ -148,11 +94,15 @@ fn junit(judged: &[Judged]) -> String {
             escaped(&named.name)
         );
         let element = match one.outcome.code() {
-            Some(0) => {
-                lines.push(format!("{head}/>"));
+            Some(0) if !unclipped => {
+                let line = text::case(one).into_iter().next().unwrap_or_default();
+                lines.push(format!(
+                    "{head}><system-out>{}</system-out></testcase>",
+                    escaped(&line)
+                ));
                 continue;
             }
-            Some(1) => "failure",
+            Some(0 | 1) => "failure",
             Some(_) => "error",
             None => {
                 lines.push(format!("{head}><skipped/></testcase>"));
@@ -161,8 +111,9 @@ fn junit(judged: &[Judged]) -> String {
         };
         let body = text::case(one).join("\n");
         lines.push(format!(
-            "{head}><{element} type=\"{}\">{}</{element}></testcase>",
+            "{head}><{element} type=\"{}\" message=\"{}\">{}</{element}></testcase>",
             one.outcome.name(),
+            escaped(body.lines().next().unwrap_or_default()),
             escaped(&body)
         ));
     }

@@ -6,6 +6,7 @@ use crate::clip::Extent;
 use crate::oracle::declared::Rounding;
 use crate::oracle::format::Format;
 use crate::oracle::interval::Interval;
+use crate::oracle::tensor::Slice;
 
 /// The function of the elements of a member: what exactly, and within what.
 #[derive(Clone, Debug)]
@@ -49,6 +50,28 @@ impl Function {
         Interval {
             lo: (hull.lo - slack(hull.lo)).next_down(),
             hi: (hull.hi + slack(hull.hi)).next_up(),
+        }
+    }
+
+    /// Whether these elements are what is expected, to the bit; may be false where that is not seen at once.
+    pub(in crate::oracle) fn is_at_once(&self, before: Slice<'_>, after: Slice<'_>) -> bool {
+        let (Slice::F32(x), Slice::F32(y)) = (before, after) else {
+            return false;
+        };
+        let single = (self.machine.format, self.output) == (Format::F32, Format::F32);
+        let differ = |k: f32| {
+            let pairs = x.iter().zip(y);
+            pairs.fold(0, |bits, (x, y)| bits | ((x * k).to_bits() ^ y.to_bits()))
+        };
+        match self.exact[..] {
+            [Kernel::Keep] => {
+                x.iter()
+                    .zip(y)
+                    .fold(0, |bits, (x, y)| bits | (x.to_bits() ^ y.to_bits()))
+                    == 0
+            }
+            [Kernel::Times(k)] if single => differ(k as f32) == 0,
+            _ => false,
         }
     }
 

@@ -207,6 +207,11 @@ impl Expected {
         self.action = if identity { Action::Kept } else { Action::Rewritten };
     }
 
+    /// The arithmetic that this was worked out for.
+    pub(super) fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
     /// The type that holds the elements of all its tensors.
     pub(super) fn elements_format(&self) -> Format {
         self.own

@@ -110,9 +110,13 @@ type Measured = Vec<(Component, Norm)>;
 
 /// What was measured, and what was found, so far.
 struct Trials<'a> {
-    case: &'a Case,
+    /// A copy, whose policy and declaration are those that are being tried.
+    suspect: Case,
+    declared: Declared,
     after: Vec<&'a Tensor>,
     threshold: Threshold,
+    /// A few small tensors of many: a policy that treats each by itself and does not fit these fits nowhere.
+    few: Option<Box<Trials<'a>>>,
     /// Norms depend on partition and statistic alone, and cost the most.
     measured: Vec<(Partition, Statistic, Measured)>,
     /// Partitions that cut these tensors alike do the same under the same rule.
@@ -121,16 +125,16 @@ struct Trials<'a> {
 }
 
 impl Trials<'_> {
-    /// The components of a partition under a statistic, as an index.
-    fn measured(&mut self, suspect: &Case) -> Option<usize> {
-        let policy = &suspect.policy;
+    /// The components of the suspect's partition under its statistic, as an index.
+    fn measured(&mut self) -> Option<usize> {
+        let policy = &self.suspect.policy;
         let known = |(partition, statistic, _): &(Partition, Statistic, _)| {
             *partition == policy.partition && *statistic == policy.statistic
         };
         if let Some(at) = self.measured.iter().position(known) {
             return Some(at);
         }
-        let mut found = measure(suspect).ok()?;
+        let mut found = measure(&self.suspect).ok()?;
         // `none` has no threshold; whoever comes after it has.
         for (component, _) in &mut found {
             component.threshold.get_or_insert(self.threshold.get());
@@ -149,15 +153,21 @@ impl Trials<'_> {
         if let Some((_, _, fit)) = self.done.iter().find(same) {
             return Some(*fit);
         }
-        let mut suspect = self.case.clone();
-        suspect.policy = policy.clone();
-        let at = self.measured(&suspect)?;
+        let by_itself = policy.partition.cuts_tensors() || policy.partition == Partition::Parameter;
+        if let Some(few) = self.few.as_mut().filter(|_| by_itself)
+            && few.fit(policy, Look::All) == Some(Fit::No)
+        {
+            return Some(Fit::No);
+        }
+        self.suspect.policy = policy.clone();
+        self.suspect.declared = self.declared;
+        let at = self.measured()?;
         let mut best = Fit::No;
-        for declared in declarations(self.case) {
-            suspect.declared = declared;
+        for declared in declarations(&self.suspect) {
+            self.suspect.declared = declared;
             // All suspects that read a threshold have the same one, so the components are the same.
-            let mut expectation = assemble(&suspect, self.measured[at].2.clone()).ok()?;
-            let fit = fit::fit(&suspect, &self.after, &mut expectation, look);
+            let mut expectation = assemble(&self.suspect, self.measured[at].2.clone()).ok()?;
+            let fit = fit::fit(&self.suspect, &self.after, &mut expectation, look);
             if fit.grade() < best.grade() {
                 best = fit;
             }
@@ -165,6 +175,59 @@ impl Trials<'_> {
         self.done.push((policy.clone(), look, best));
         Some(best)
     }
+}
+
+/// More elements than this are worth a trial on few of them.
+const MANY: usize = 1 << 20;
+
+impl<'a> Trials<'a> {
+    fn new(case: Case, after: Vec<&'a Tensor>, threshold: Threshold, suspects: &[ClipPolicy]) -> Self {
+        let few =
+            few(&case, &after).map(|(case, after)| Box::new(Self::new(case, after, threshold, suspects)));
+        Self {
+            declared: case.declared,
+            alike: tie::Alike::new(&case, suspects.iter().map(|policy| &policy.partition)),
+            suspect: case,
+            after,
+            threshold,
+            few,
+            measured: Vec::new(),
+            done: Vec::new(),
+        }
+    }
+}
+
+/// The two smallest tensors of each number of axes that are not as they were, where there are many elements in all.
+fn few<'a>(case: &Case, after: &[&'a Tensor]) -> Option<(Case, Vec<&'a Tensor>)> {
+    let elements: usize = case.before.iter().map(|tensor| tensor.data.len()).sum();
+    if elements <= MANY {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..case.before.len()).collect();
+    order.sort_by_key(|&t| case.before[t].data.len());
+    let mut taken: Vec<usize> = Vec::new();
+    for t in order {
+        let rank = |t: usize| case.before[t].shape.len();
+        let of_this_rank = taken.iter().filter(|&&other| rank(other) == rank(t)).count();
+        if of_this_rank < 2 && !case.before[t].same_bits(after[t]) {
+            taken.push(t);
+        }
+    }
+    taken.sort_unstable();
+    let of = |tensors: &[Tensor]| -> Vec<Tensor> {
+        let named = |tensor: &&Tensor| taken.iter().any(|&t| case.before[t].name == tensor.name);
+        tensors.iter().filter(named).cloned().collect()
+    };
+    let small = Case {
+        policy: case.policy.clone(),
+        before: of(&case.before),
+        values: of(&case.values),
+        second_moments: of(&case.second_moments),
+        state: case.state.clone(),
+        declared: case.declared,
+    };
+    let fewer = small.before.iter().map(|tensor| tensor.data.len()).sum::<usize>() < elements / 2;
+    (fewer && !taken.is_empty()).then(|| (small, taken.iter().map(|&t| after[t]).collect()))
 }
 
 /// What the case declares and, where it leaves open in which type 16-bit elements are scaled, `F32` too.
@@ -194,20 +257,17 @@ fn narrow(tensors: &[Tensor]) -> Option<Format> {
 /// # Errors
 /// If the case is not well formed or has no threshold.
 pub fn identify(case: &Case, after: &[Tensor]) -> Result<Identification, OracleError> {
-    let after = pair(&case.before, after)?;
+    rank(case, pair(&case.before, after)?)
+}
+
+/// The same for tensors in the order of the case's.
+fn rank(case: &Case, after: Vec<&Tensor>) -> Result<Identification, OracleError> {
     let Some(threshold) = case.policy.rule.threshold() else {
         let why = format!("`{}` has no threshold to identify a convention with", case.policy);
         return Err(OracleError::Unsupported(why));
     };
     let suspects = suspects(case, threshold);
-    let mut trials = Trials {
-        case,
-        after,
-        threshold,
-        measured: Vec::new(),
-        done: Vec::new(),
-        alike: tie::Alike::new(case, suspects.iter().map(|policy| &policy.partition)),
-    };
+    let mut trials = Trials::new(case.clone(), after, threshold, &suspects);
     let mut ranked = Vec::new();
     for policy in suspects {
         if let Some(fit) = trials.fit(&policy, Look::Sample) {
@@ -236,8 +296,7 @@ pub fn identify(case: &Case, after: &[Tensor]) -> Result<Identification, OracleE
 
 /// The verdict `POLICY`, if another policy explains the output to the bit or, unless `only_bits`, within its tolerance.
 pub(super) fn explain(case: &Case, after: &[&Tensor], only_bits: bool) -> Option<Verdict> {
-    let after: Vec<Tensor> = after.iter().map(|&t| t.clone()).collect();
-    let found = identify(case, &after).ok()?;
+    let found = rank(case, after.to_vec()).ok()?;
     let first = found.best().first()?.fit;
     // Somebody's own policy has failed, so that the nearest sum is a reason to prefer another here.
     let nearest = found.best().iter().take_while(|r| r.fit.rung() == first.rung());
@@ -268,16 +327,29 @@ pub(super) fn explain(case: &Case, after: &[&Tensor], only_bits: bool) -> Option
     Some(Verdict::Policy { matches })
 }
 
+/// What an `unknown` reduction is tried as, tight to loose: any sum at all.
+const LADDER: [Reduction; 8] = [
+    Reduction::Exact,
+    Reduction::F64,
+    Reduction::Kahan,
+    Reduction::Pairwise(8),
+    Reduction::Blocks(1024),
+    Reduction::Lanes(1024),
+    Reduction::Lanes(8),
+    Reduction::Sequential,
+];
+
 /// The arithmetics that are tried, tight to loose. Correct rounding is within every declaration, and tells more.
 fn rungs(case: &Case) -> Vec<Declared> {
+    // How far a sum is off says nothing about the formula, and is no reason to leave one out.
     let with = |reduction: Reduction| Declared {
         reduction,
-        ..case.declared
+        ..case.declared.up_to(f64::INFINITY)
     };
     if case.declared.reduction != Reduction::Unknown {
-        return vec![with(Reduction::Exact), case.declared];
+        return vec![with(Reduction::Exact), with(case.declared.reduction)];
     }
-    let mut rungs: Vec<Declared> = super::tolerance::LADDER.into_iter().map(with).collect();
+    let mut rungs: Vec<Declared> = LADDER.into_iter().map(with).collect();
     if let (Some(format), None) = (narrow(&case.before), case.declared.per_tensor) {
         rungs.push(Declared {
             per_tensor: Some(format),

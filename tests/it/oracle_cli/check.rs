@@ -175,11 +175,13 @@ fn a_folder_of_results() {
         "{junit}"
     );
     assert!(
-        junit.contains("  <testcase classname=\"case\" name=\"0\"/>\n"),
+        junit.contains(
+            "  <testcase classname=\"case\" name=\"0\"><system-out>0: PASS (bitwise)</system-out></testcase>\n"
+        ),
         "{junit}"
     );
     assert!(
-        junit.contains("<failure type=\"FAIL_LOGIC\">1: FAIL_LOGIC"),
+        junit.contains("<failure type=\"FAIL_LOGIC\" message=\"1: FAIL_LOGIC: "),
         "{junit}"
     );
 
@@ -222,6 +224,25 @@ fn expect_writes_what_must_come_out() {
 }
 
 #[test]
+fn explain_takes_a_plain_pair() {
+    let files = Files::new("explain_pair");
+    let [before, after] = pair(&files, &[("a.weight", &[2], &A), ("b.weight", &[2], &B)]);
+    let question = ["explain", "--before", &before, "--policy", "component:2.5@exact"];
+    let (code, out, err) = run(&question);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("a.weight[0]  3       1.5"), "{out}");
+    let (code, out, _) = run(&[&question[..], &["--after", &after]].concat());
+    assert_eq!(code, 0);
+    assert!(
+        files.plain(&out).contains("after.safetensors: PASS (bitwise)\n"),
+        "{out}"
+    );
+    let (code, _, err) = run(&["explain"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("<CASE>"), "{err}");
+}
+
+#[test]
 fn explain_shows_norms_and_distances() {
     let files = Files::new("explain");
     let path = files.write("case.safetensors", case("component:2.5@exact"));
@@ -253,4 +274,84 @@ fn explain_shows_norms_and_distances() {
     let (code, out, _) = run(&["explain", &path, &wrong]);
     assert_eq!(code, 1);
     assert!(out.contains("`a.weight`[1]: expected"), "{out}");
+}
+
+/// What makes a pass worth less is in the first line and in every format, and can be made a failure.
+#[test]
+fn nothing_to_clip_is_said() {
+    let files = Files::new("nothing_to_clip");
+    let [before, after] = pair(&files, &BEFORE);
+    let policy = ["--policy", "component:20@exact"];
+    let (code, out, _) = check(&before, &after, &policy);
+    let note = "PASS (bitwise), but nothing was to be clipped: no norm is above its threshold";
+    assert_eq!(code, 0);
+    assert!(
+        files
+            .plain(&out)
+            .starts_with(&format!("before.safetensors: {note}\n")),
+        "{out}"
+    );
+    let (code, out, _) = check(&before, &after, &[&policy[..], &["--require-clipped"]].concat());
+    assert_eq!(code, 1);
+    assert!(out.contains("--require-clipped asks for it"), "{out}");
+    let json = [&policy[..], &["--require-clipped", "--format", "json"]].concat();
+    let (code, out, _) = check(&before, &after, &json);
+    let json: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &json["exit_code"]), (1, &1.into()));
+    assert_eq!(json["cases"][0]["text"], note);
+    assert_eq!(json["cases"][0]["nothing_to_clip"], true);
+    let junit = [&policy[..], &["--require-clipped", "--format", "junit"]].concat();
+    let (_, out, _) = check(&before, &after, &junit);
+    assert!(out.contains("failures=\"1\""), "{out}");
+    assert!(out.contains(note), "{out}");
+    // Where something is clipped, it says nothing of the kind.
+    let [before, after] = pair(&files, &[("a.weight", &[2], &A), ("b.weight", &[2], &B)]);
+    let (code, out, _) = check(
+        &before,
+        &after,
+        &["--policy", "component:2.5@exact", "--require-clipped"],
+    );
+    assert_eq!(code, 0, "{out}");
+    assert!(!out.contains("nothing was"), "{out}");
+}
+
+/// A pattern that fits no tensor, and one file for both sides, are mistakes of the question.
+#[test]
+fn questions_without_sense() {
+    let files = Files::new("without_sense");
+    let [before, after] = pair(&files, &[("a.weight", &[2], &A), ("b.weight", &[2], &B)]);
+    for policy in ["component:2.5@exact,exclude=*.bias", "global:2.5,group=c.*:1"] {
+        let (code, _, err) = check(&before, &after, &["--policy", policy]);
+        let pattern = if policy.starts_with('c') { "*.bias" } else { "c.*" };
+        assert_eq!(code, 2, "{policy}");
+        assert_eq!(
+            files.plain(&err),
+            format!(
+                "error: before.safetensors: the pattern `{pattern}` of the policy fits no tensor; there are `a.weight`, \
+                 `b.weight`\n"
+            )
+        );
+    }
+    let json = ["--policy", "component:2.5", "--format", "json"];
+    let (code, out, _) = check(&before, &before, &json);
+    let json: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &json["cases"][0]["verdict"]), (2, &"CANNOT_JUDGE".into()));
+    let (code, _, err) = check(&before, &before, &["--policy", "component:2.5"]);
+    assert_eq!(code, 2);
+    assert!(
+        files
+            .plain(&err)
+            .contains("before.safetensors: one file is both before and after"),
+        "{err}"
+    );
+    let (code, _, err) = check(
+        &before,
+        &after,
+        &["--policy", "component:2.5", "--max-norm-error", "-1%"],
+    );
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("error of a norm `-1%`: expected a share of the norm"),
+        "{err}"
+    );
 }

@@ -1,0 +1,324 @@
+//! The verdict on one component: its bits first, then the tightest arithmetic that explains them.
+//!
+//! ```text
+//! every bit as expected                                     PASS (bitwise)
+//! declared: within the tolerance                            PASS
+//!           within it only beyond the limit on norms        VACUOUS
+//! unknown:  within what sane sums do                        PASS, and which of them is needed
+//!           within what a weaker sum does                   WEAK
+//! else                                                      FAIL_ROUNDING, FAIL_LOGIC
+//! ```
+
+use super::case::{Candidate, Case};
+use super::declared::{Declared, Reduction};
+use super::expect::{Expected, Function, find};
+use super::format::Format;
+use super::implied::{Implied, Look};
+use super::interval::Interval;
+use super::tally::{List, Tally, bucket, distance};
+use super::tensor::Tensor;
+use super::tolerance::{self, NormBound};
+use super::verdict::{ComponentJudgement, Mismatch, Place, Verdict};
+use super::weak;
+use crate::clip::Clipped;
+use rayon::prelude::*;
+
+/// Elements that are walked over in one go; a tensor's parts are walked over in parallel.
+const PART: usize = 1 << 16;
+
+/// A component and what is held against it.
+pub(super) struct Subject<'a> {
+    pub(super) case: &'a Case,
+    pub(super) candidate: &'a Candidate,
+    pub(super) after: &'a [&'a Tensor],
+    pub(super) expected: &'a mut Expected,
+}
+
+impl Subject<'_> {
+    /// Judges it, and lists what is wrong.
+    pub(super) fn judge(mut self) -> (ComponentJudgement, List) {
+        let unknown = self.case.declared.reduction == Reduction::Unknown;
+        let first = if unknown {
+            self.with(Reduction::Exact)
+        } else {
+            self.case.declared
+        };
+        let mut tally = self.tally(first);
+        let histogram = tally.histogram;
+        let differs = histogram[1..].iter().any(|&count| count > 0);
+        let implied = differs
+            .then(|| Implied::of(self.case, self.after, self.expected, Look::All).norm)
+            .flatten();
+        let mut sufficient = (unknown && tally.mismatched.count == 0).then_some(Reduction::Exact);
+        let mut beyond = None;
+        // A wider bound helps only where the bound was the reason.
+        if tally.mismatched.count > 0 && !tally.hopeless {
+            if unknown {
+                (tally, sufficient) = self.search(tally, implied);
+                if sufficient.is_none() && !tally.hopeless {
+                    beyond = self.weak(implied);
+                }
+            } else {
+                beyond = self.vacuous(implied);
+            }
+        }
+        let verdict = match beyond {
+            Some(verdict) => {
+                tally.mismatched = List::default();
+                verdict
+            }
+            None => verdict(&tally),
+        };
+        let expected = self.expected;
+        let judged = ComponentJudgement {
+            id: expected.component.id.clone(),
+            verdict,
+            norm: expected.norm,
+            scale: expected.scale,
+            clipped: expected.clipped,
+            implied_norm: implied,
+            sufficient,
+            histogram,
+        };
+        (judged, tally.mismatched)
+    }
+
+    fn with(&self, reduction: Reduction) -> Declared {
+        Declared {
+            reduction,
+            ..self.case.declared
+        }
+    }
+
+    /// Everything of the component, held against this arithmetic.
+    fn tally(&mut self, declared: Declared) -> Tally {
+        self.expected.declare(self.case, declared);
+        let mut tally = Tally::default();
+        returned(self.candidate, self.expected, &mut tally);
+        tally.merge(walk(self.case, self.after, self.expected))
+    }
+
+    /// The first of the sane sums under which nothing is wrong; the loosest, if there is none.
+    fn search(&mut self, first: Tally, implied: Option<Interval>) -> (Tally, Option<Reduction>) {
+        let rungs = tolerance::sane(self.expected.norm.elements, self.accumulator());
+        let mut loosest = None;
+        for &reduction in &rungs {
+            self.expected.declare(self.case, self.with(reduction));
+            if let Some(n) = implied.filter(|&n| overlap(self.expected.allowed_norm, n)) {
+                // Every bit follows from a norm that this sum can give: no need to look at the elements once more.
+                let mut tally = Tally::default();
+                returned(self.candidate, self.expected, &mut tally);
+                if tally.mismatched.count == 0 {
+                    (tally.ulp, tally.histogram) = (first.ulp, first.histogram);
+                    let bound = self.expected.bound.above.max(f64::MIN_POSITIVE);
+                    tally.share = tally
+                        .share
+                        .max((off(self.expected.norm.interval, n) / bound).min(1.0));
+                    return (tally, Some(reduction));
+                }
+            }
+            let above = self.expected.bound.above;
+            if loosest.is_none_or(|(_, most)| above > most) {
+                loosest = Some((reduction, above));
+            }
+        }
+        let Some((reduction, _)) = loosest else {
+            return (first, None);
+        };
+        let tally = self.tally(self.with(reduction));
+        if tally.mismatched.count > 0 {
+            return (tally, None);
+        }
+        // No norm gives all bits, or a returned number needs more: the order of the roundings is another one.
+        for reduction in rungs {
+            let tally = self.tally(self.with(reduction));
+            if tally.mismatched.count == 0 {
+                return (tally, Some(reduction));
+            }
+        }
+        (tally, Some(reduction))
+    }
+
+    /// The verdict `WEAK`, if a sum that nobody declared explains everything.
+    fn weak(&mut self, implied: Option<Interval>) -> Option<Verdict> {
+        let restore = *self.expected.declared();
+        let exact = self.expected.norm.interval;
+        let off = implied.map(|n| off(exact, n));
+        for reduction in tolerance::WEAK {
+            let declared = self.with(reduction).up_to(f64::INFINITY);
+            self.expected.declare(self.case, declared);
+            let NormBound { above, .. } = self.expected.bound;
+            if off.is_some_and(|off| off > above) {
+                continue;
+            }
+            let limit = weak::plausible(self.case, &self.expected.component, &declared, exact.hi);
+            let limit = limit.min(f64::MAX);
+            if off.is_some_and(|off| off > limit) {
+                continue;
+            }
+            if self.tally(declared.up_to(limit)).mismatched.count == 0 {
+                return Some(Verdict::Weak {
+                    component: self.expected.component.id.clone(),
+                    needs: reduction,
+                    off: off.unwrap_or(limit.min(above)),
+                    bound: above,
+                    limit: self.case.declared.max_norm_error,
+                });
+            }
+        }
+        self.expected.declare(self.case, restore);
+        None
+    }
+
+    /// The verdict `VACUOUS`, if all is as declared, and only the limit on what is certified forbids it.
+    fn vacuous(&mut self, implied: Option<Interval>) -> Option<Verdict> {
+        let declared = self.case.declared.up_to(f64::INFINITY);
+        self.expected.declare(self.case, declared);
+        let bound = self.expected.bound.above;
+        let wrong = bound <= self.case.declared.max_norm_error || self.tally(declared).mismatched.count > 0;
+        if wrong {
+            self.expected.declare(self.case, self.case.declared);
+            return None;
+        }
+        let off = implied.map_or(bound, |n| off(self.expected.norm.interval, n));
+        let limit = self.case.declared.max_norm_error;
+        Some(Verdict::Vacuous { off, bound, limit })
+    }
+
+    fn accumulator(&self) -> Format {
+        self.case
+            .declared
+            .accumulator_for(self.expected.elements_format())
+    }
+}
+
+fn overlap(allowed: Interval, implied: Interval) -> bool {
+    allowed.is_nan() || implied.lo <= allowed.hi && allowed.lo <= implied.hi
+}
+
+/// The distance between two intervals, as a share of the first; infinite where that is not defined.
+fn off(exact: Interval, implied: Interval) -> f64 {
+    let apart = (implied.lo - exact.hi).max(exact.lo - implied.hi).max(0.0);
+    let share = apart / exact.lo;
+    if share.is_nan() { f64::INFINITY } else { share }
+}
+
+/// The verdict that a tally says.
+fn verdict(tally: &Tally) -> Verdict {
+    match tally.worst {
+        // The right bits are right, whatever was declared.
+        worst if worst <= 1.0 => Verdict::Pass {
+            ulp: tally.ulp,
+            share: tally.share,
+        },
+        worst if worst > tolerance::LOGIC => Verdict::FailLogic { ratio: worst },
+        worst => Verdict::FailRounding { ratio: worst },
+    }
+}
+
+/// Judges the numbers that the candidate returned beside the gradients.
+fn returned(candidate: &Candidate, expected: &Expected, tally: &mut Tally) {
+    let id = &expected.component.id;
+    let of = |list: &[(String, f64)]| list.iter().find(|(other, _)| other == id).map(|&(_, x)| x);
+    // A source may return its norm in another type than the one that it scales with.
+    let norm = |format: Format| {
+        let all = expected.allowed_norm.with(expected.computed_norm);
+        let rounded = Interval {
+            lo: format.round(all.lo),
+            hi: format.round(all.hi),
+        };
+        (expected.norm.round(format), rounded)
+    };
+    let norm = of(&candidate.norms).map(|got| (Place::Norm, got, norm(expected.type_of(got))));
+    let scale = of(&candidate.scales);
+    let scale = scale.map(|got| (Place::Scale, got, (expected.scale, expected.allowed_scale())));
+    for (place, got, (exact, allowed)) in norm.into_iter().chain(scale) {
+        let format = expected.type_of(got);
+        if tally.count(format, exact, allowed, got) > 1.0 {
+            let ulp = distance(format, allowed, got);
+            tally.mismatched.push(|| Mismatch {
+                component: id.clone(),
+                place,
+                expected: allowed,
+                got,
+                ulp,
+            });
+        }
+    }
+    let flag = candidate.clipped.iter().find(|(other, _)| other == id);
+    let wrong = match (flag, expected.clipped) {
+        (Some((_, true)), Clipped::No) => Some(1.0),
+        (Some((_, false)), Clipped::Yes) => Some(0.0),
+        _ => None,
+    };
+    if let Some(got) = wrong {
+        tally.worst = f64::INFINITY;
+        tally.hopeless = true;
+        tally.mismatched.push(|| Mismatch {
+            component: id.clone(),
+            place: Place::Clipped,
+            expected: Interval::point(1.0 - got),
+            got,
+            ulp: u64::MAX,
+        });
+    }
+}
+
+/// Judges the elements of a component.
+fn walk(case: &Case, after: &[&Tensor], expected: &Expected) -> Tally {
+    let mut tally = Tally::default();
+    for member in &expected.component.members {
+        let before = &case.before[member.tensor];
+        let format = before.data.format();
+        let moments = find(&case.second_moments, &before.name);
+        let function: Function = expected.function(member, format);
+        let part = |start: usize| {
+            let mut tally = Tally::default();
+            let end = (start + PART).min(member.len());
+            if let Some(all) = member.range() {
+                let range = all.start + start..all.start + end;
+                let (x, y) = (
+                    before.data.slice(range.clone()),
+                    after[member.tensor].data.slice(range),
+                );
+                if function.is_at_once(x, y) {
+                    tally.histogram[0] += (end - start) as u64;
+                    return tally;
+                }
+            }
+            for k in start..end {
+                let i = member.index(k);
+                let (x, y) = (before.data.get(i), after[member.tensor].data.get(i));
+                let v = moments.map_or(0.0, |v| v.get(i));
+                let exact = function.exact(x, v);
+                let ulp = distance(format, exact, y);
+                tally.histogram[bucket(ulp)] += 1;
+                tally.ulp = tally.ulp.max(ulp);
+                if ulp == 0 {
+                    continue;
+                }
+                let allowed = function.allowed(x, v);
+                let used = tally.count(format, exact, allowed, y);
+                if used <= 1.0 {
+                    tally.share = tally.share.max(used);
+                } else {
+                    tally.mismatched.push(|| Mismatch {
+                        component: expected.component.id.clone(),
+                        place: Place::Element {
+                            tensor: before.name.clone(),
+                            index: i,
+                        },
+                        expected: allowed,
+                        got: y,
+                        ulp: distance(format, allowed, y),
+                    });
+                }
+            }
+            tally
+        };
+        let parts = member.len().div_ceil(PART);
+        let parts: Vec<Tally> = (0..parts).into_par_iter().map(|p| part(p * PART)).collect();
+        tally = parts.into_iter().fold(tally, Tally::merge);
+    }
+    tally
+}
