@@ -36,14 +36,7 @@ use crate::clip::Clipped;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn judge(case: &Case, candidate: &Candidate) -> Result<Judgement, OracleError> {
-    let after = pair(&case.before, &candidate.after)?;
-    let mut expectation = expect(case)?;
-    let mut judgement = measure(case, candidate, &after, &mut expectation);
-    // Numbers for other components come with another partition, and that shows in the elements too.
-    match strange_ids(&expectation, candidate) {
-        Some(strange) if judgement.passed() => return Err(strange),
-        _ => {}
-    }
+    let (after, expectation, mut judgement) = unexplained(case, candidate)?;
     // A small error is explained by another convention only if that explains every bit.
     let only_bits = matches!(judgement.verdict, Verdict::FailRounding { .. });
     if only_bits || matches!(judgement.verdict, Verdict::FailLogic { .. }) {
@@ -56,6 +49,40 @@ pub fn judge(case: &Case, candidate: &Candidate) -> Result<Judgement, OracleErro
         }
     }
     Ok(judgement)
+}
+
+/// Judges a candidate and looks for no reason: never `POLICY` or `RANGE`, and many times as fast where it fails. For
+/// whoever asks often, as a property test does while it makes a failure small.
+///
+/// # Errors
+/// As [`judge`].
+///
+/// # Examples
+/// ```
+/// use cwgnc::oracle::{Candidate, Case, Format, Tensor, judge_unexplained};
+///
+/// let before = vec![Tensor::vector("w", Format::F32, &[3.0, 4.0])];
+/// let case = Case::new("component:1@exact".parse()?, before.clone());
+/// let verdict = judge_unexplained(&case, &Candidate::new(before))?.verdict;
+/// assert_eq!(verdict.name(), "FAIL_LOGIC");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn judge_unexplained(case: &Case, candidate: &Candidate) -> Result<Judgement, OracleError> {
+    Ok(unexplained(case, candidate)?.2)
+}
+
+/// What an explanation needs, and the judgement without it.
+type Unexplained<'a> = (Vec<&'a Tensor>, Expectation, Judgement);
+
+fn unexplained<'a>(case: &Case, candidate: &'a Candidate) -> Result<Unexplained<'a>, OracleError> {
+    let after = pair(&case.before, &candidate.after)?;
+    let mut expectation = expect(case)?;
+    let judgement = measure(case, candidate, &after, &mut expectation);
+    // Numbers for other components come with another partition, and that shows in the elements too.
+    match strange_ids(&expectation, candidate) {
+        Some(strange) if judgement.passed() => Err(strange),
+        _ => Ok((after, expectation, judgement)),
+    }
 }
 
 /// The judgement without an explanation.

@@ -50,7 +50,7 @@ pub use expect::{Expectation, Expected, expect};
 pub use format::Format;
 pub use identify::{Fit, Identification, Ranked, Tie, identify};
 pub use interval::Interval;
-pub use judge::judge;
+pub use judge::{judge, judge_unexplained};
 pub use kulisch::{Dyadic, Kulisch};
 pub use tensor::{Data, Slice, Tensor};
 pub use verdict::{ComponentJudgement, Judgement, Mismatch, Place, Verdict};

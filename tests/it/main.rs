@@ -31,6 +31,7 @@ mod determinism;
 mod encode;
 #[cfg(feature = "data")]
 mod encode_errors;
+mod examination;
 mod gradcheck;
 mod inference;
 #[cfg(feature = "checkpoint")]
@@ -47,6 +48,7 @@ mod oracle_naive;
 mod oracle_verdicts;
 #[cfg(feature = "checkpoint")]
 mod parity;
+mod policy_pack;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
@@ -65,3 +67,4 @@ mod tidy;
 mod unfreeze_torch;
 #[cfg(feature = "data")]
 mod wordpiece;
+mod wrong_clippers;
