@@ -4,11 +4,14 @@
 //! cargo run --example judge_my_clipper --no-default-features
 //! ```
 
-use cwgnc::cases::{Pack, examine};
-use cwgnc::clip::{Convention, Partition, Rule, Statistic};
+use cwgnc::cases::{Class, Pack, Template, Wanted, examine};
+use cwgnc::clip::{ClipPolicy, Convention, Partition};
 use cwgnc::oracle::{Case, Format, Tensor};
 
-/// The clipper under examination: each tensor by itself, in `f32`, with PyTorch's formula.
+/// What the clipper is for: each tensor by itself, with PyTorch's formula, whatever the threshold.
+const POLICY: &str = "component:*@torch";
+
+/// The clipper under examination, in `f32`.
 fn my_clipper(c: f32, grad: &[f32]) -> Vec<f32> {
     let n = grad.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt() as f32;
     let k = 1.0 / (n + 1e-6) * c;
@@ -17,39 +20,34 @@ fn my_clipper(c: f32, grad: &[f32]) -> Vec<f32> {
     grad.iter().map(|x| x * k).collect()
 }
 
-/// What the clipper cannot do, it declines.
+/// Calls the clipper. What it is not for, it declines: the laws ask with exclusions and ties too.
 fn answer(case: &Case) -> Result<Vec<Tensor>, String> {
-    let policy = &case.policy;
-    let usual = policy.partition == Partition::Parameter && policy.statistic == Statistic::L2;
-    let f32s = case.before.iter().all(|t| t.data.format() == Format::F32);
-    let (
-        Rule::Norm {
-            threshold,
-            convention: Convention::Torch,
-        },
-        true,
-        true,
-        [],
-    ) = (&policy.rule, usual, f32s, &policy.selections[..])
-    else {
+    let c = case.policy.rule.threshold().ok_or("no threshold")?;
+    if case.policy != ClipPolicy::norm(Partition::Parameter, c, Convention::Torch) {
         return Err("not mine".to_owned());
-    };
+    }
     let clip = |grad: &Tensor| {
         let x: Vec<f32> = grad.data.values().iter().map(|x| *x as f32).collect();
-        let y = my_clipper(threshold.get() as f32, &x);
+        let y = my_clipper(c.get() as f32, &x);
         grad.with(y.into_iter().map(f64::from))
     };
     Ok(case.before.iter().map(clip).collect())
 }
 
-fn main() {
-    let cases = [Pack::Core, Pack::Edge]
-        .into_iter()
-        .flat_map(|pack| pack.cases(0));
-    let examination = examine(cases, answer);
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let template: Template = POLICY.parse()?;
+    // A clipper that does not promise something leaves out its class: `without: vec![Class::NonFinite]`.
+    let wanted = Wanted {
+        formats: vec![Format::F32],
+        count: 300,
+        without: Vec::<Class>::new(),
+        ..Wanted::default()
+    };
+    let examination = examine(Pack::cases_for(&template, &wanted)?, answer);
     assert!(examination.passed(), "{examination}");
     #[expect(clippy::print_stdout, reason = "an example shows its result")]
     {
         println!("{examination}");
     }
+    Ok(())
 }

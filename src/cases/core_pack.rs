@@ -26,7 +26,7 @@ pub(super) fn fill(list: &mut List) {
 }
 
 /// The largest sum of squares that a running sum in the type holds without rounding.
-fn exact_sums(format: Format) -> f64 {
+pub(super) fn exact_sums(format: Format) -> f64 {
     times_power_of_two(1.0, format.precision().min(24))
 }
 

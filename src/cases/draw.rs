@@ -28,8 +28,8 @@ impl Draw {
 
     /// A number of either sign with a magnitude in `[2^lowest, 2^(highest + 1))`, every binade alike.
     pub(super) fn number(&mut self, lowest: i32, highest: i32) -> f64 {
-        let binades: Vec<i32> = (lowest..=highest).collect();
-        let exponent = self.choose(&binades);
+        let binades = (highest - lowest + 1).unsigned_abs() as usize;
+        let exponent = lowest.saturating_add_unsigned(self.below(binades) as u32);
         let significand = 1.0 + (self.0.bits() >> 12) as f64 * Format::F64.unit_roundoff();
         self.sign(times_power_of_two(significand, exponent))
     }

@@ -7,6 +7,7 @@
 //! | to | call |
 //! |---|---|
 //! | make the cases of a pack | [`Pack::cases`] |
+//! | make cases for one's own policy | [`Pack::cases_for`] |
 //! | judge a clipper that is a function | [`examine()`] |
 //! | make a failing case small | [`shrink()`] |
 //! | read and write case files (feature `checkpoint`) | `file` |
@@ -18,9 +19,11 @@ mod edge_pack;
 mod examine;
 #[cfg(feature = "checkpoint")]
 pub mod file;
+mod finding;
 mod layouts;
 mod mesh_pack;
 mod pack;
+mod policy_pack;
 mod shrink;
 mod stateful_pack;
 #[cfg(feature = "proptest")]
@@ -28,5 +31,9 @@ pub mod strategies;
 mod stress_pack;
 
 pub use examine::{Examination, examine};
+pub use finding::{Fault, Finding};
 pub use pack::{Class, NamedCase, Pack, PackError};
+pub use policy_pack::{PolicyCases, Template, Wanted, WantedError};
 pub use shrink::shrink;
+#[cfg(feature = "cli")]
+pub(crate) use shrink::shrink_verdict;

@@ -11,6 +11,7 @@
 //! The same pack and seed give the same cases on every machine: chance comes from [`crate::random`], and no number goes
 //! through a function whose rounding a platform may choose.
 
+use super::policy_pack::WantedError;
 use super::{core_pack, edge_pack, mesh_pack, stateful_pack, stress_pack};
 use crate::clip::ClipPolicy;
 use crate::oracle::{Case, Tensor};
@@ -51,6 +52,12 @@ pub enum Class {
     NonFinite,
     /// Scalars, empty tensors, axes of length 1, many axes, units.
     Layout,
+    /// Many tensors.
+    Many,
+    /// Tensors without elements.
+    Empty,
+    /// Several element types at once.
+    Mixed,
     /// Norms and thresholds of 0, thresholds below 0 and without bound.
     Degenerate,
     /// Shards, replicas, ties, empty ranks.
@@ -76,6 +83,20 @@ pub struct NamedCase {
     pub seed: u64,
     /// The question.
     pub case: Case,
+}
+
+impl NamedCase {
+    /// The same with another question.
+    pub fn with(&self, case: Case) -> Self {
+        Self {
+            name: self.name.clone(),
+            pack: self.pack.clone(),
+            class: self.class.clone(),
+            note: self.note.clone(),
+            seed: self.seed,
+            case,
+        }
+    }
 }
 
 /// A pack that does not exist.
@@ -140,6 +161,25 @@ impl FromStr for Pack {
 }
 
 impl Class {
+    /// All classes.
+    pub const ALL: [Self; 15] = [
+        Self::Exact,
+        Self::Rule,
+        Self::Straddle,
+        Self::Magnitude,
+        Self::Stagnation,
+        Self::Tail,
+        Self::NonFinite,
+        Self::Layout,
+        Self::Many,
+        Self::Empty,
+        Self::Mixed,
+        Self::Degenerate,
+        Self::Mesh,
+        Self::History,
+        Self::Wide,
+    ];
+
     /// The name.
     pub fn name(self) -> &'static str {
         match self {
@@ -151,11 +191,29 @@ impl Class {
             Self::Tail => "tail",
             Self::NonFinite => "non-finite",
             Self::Layout => "layout",
+            Self::Many => "many",
+            Self::Empty => "empty",
+            Self::Mixed => "mixed",
             Self::Degenerate => "degenerate",
             Self::Mesh => "mesh",
             Self::History => "history",
             Self::Wide => "wide",
         }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Class {
+    type Err = WantedError;
+
+    fn from_str(text: &str) -> Result<Self, WantedError> {
+        let found = Self::ALL.into_iter().find(|class| class.name() == text);
+        found.ok_or_else(|| WantedError::Class(text.to_owned()))
     }
 }
 

@@ -23,43 +23,95 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Shrinking goes toward few short tensors of zeros. The laws that need no expected value are in
-//! [`oracle::laws`](crate::oracle::laws) and take the same cases.
+//! Cases are those of [`Pack::cases_for`], drawn by chance: lengths around blocks, many tensors and empty ones,
+//! thresholds that straddle, NaN, infinities, squares that overflow or vanish. Whoever does not promise all that leaves
+//! classes out with [`case_for`].
+//!
+//! Shrinking goes toward few short tensors of zeros and ones, the largest steps first, and takes some hundred calls. A
+//! property that judges with [`judge_unexplained`](crate::oracle::judge_unexplained) shrinks in under a second in a debug
+//! build if that compiles the oracle with optimisation, which takes two lines in the `Cargo.toml` of the crate:
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 3
+//! ```
+//!
+//! The laws that need no expected value are in [`oracle::laws`](crate::oracle::laws) and take the same cases.
 
+use super::pack::Pack;
+use super::policy_pack::{PolicyCases, Template, Wanted};
+use super::shrink::Shrinker;
 use crate::clip::{ClipPolicy, Partition};
 use crate::oracle::{Case, Format, Tensor};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::{NewTree, ValueTree};
+use proptest::test_runner::TestRunner;
 
-/// Cases of one policy on `F32` gradients: of every class of [`elements`], in one to five tensors.
+/// Cases of one policy on `F32` gradients. A [`Template`] may leave the threshold open.
 ///
 /// Rules that read parameters or second moments get them.
-pub fn case(policy: ClipPolicy) -> impl Strategy<Value = Case> {
+///
+/// # Panics
+/// If no case of the policy can be judged.
+pub fn case(policy: impl Into<Template>) -> impl Strategy<Value = Case> {
     case_of(policy, Format::F32)
 }
 
 /// The same for another element type.
-pub fn case_of(policy: ClipPolicy, format: Format) -> impl Strategy<Value = Case> {
-    (tensors(format), tensors(format), tensors(format)).prop_map(move |(before, values, moments)| {
-        let mut case = Case::new(policy.clone(), before);
-        // The second lists only lend their numbers, repeated as often as it takes.
-        let beside = |lender: &[Tensor], map: fn(f64) -> f64| -> Vec<Tensor> {
-            let numbers: Vec<f64> = lender.iter().flat_map(|t| t.data.values()).map(map).collect();
-            let numbers = if numbers.is_empty() { vec![1.0] } else { numbers };
-            case.before
-                .iter()
-                .map(|t| t.with(numbers.iter().copied().cycle().take(t.data.len())))
-                .collect()
-        };
-        let (values, moments) = (beside(&values, |x| x), beside(&moments, f64::abs));
-        if case.policy.rule.needs_values() {
-            case.values = values;
-        }
-        if case.policy.rule.needs_second_moments() {
-            case.second_moments = moments;
-        }
-        case
-    })
+///
+/// # Panics
+/// If no case of the policy can be judged.
+pub fn case_of(policy: impl Into<Template>, format: Format) -> impl Strategy<Value = Case> {
+    case_for(policy, &Wanted::of(format))
+}
+
+/// The same for several element types, without some classes, up to another length. Of what is wanted, seed and count
+/// do not matter.
+///
+/// # Panics
+/// If no case of the policy can be judged.
+pub fn case_for<P: Into<Template>>(policy: P, wanted: &Wanted) -> impl Strategy<Value = Case> + use<P> {
+    let cases = Pack::cases_for(&policy.into(), wanted);
+    Cases(cases.unwrap_or_else(|error| panic!("there are no cases to draw from: {error}")))
+}
+
+/// Cases by chance.
+#[derive(Clone, Debug)]
+struct Cases(PolicyCases);
+
+impl Strategy for Cases {
+    type Tree = Shrinking;
+    type Value = Case;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+        let bits = any::<u64>().new_tree(runner)?.current();
+        Ok(Shrinking(Shrinker::new(self.0.by_chance(bits))))
+    }
+}
+
+/// A case on its way to a small one.
+#[derive(Clone, Debug)]
+struct Shrinking(Shrinker);
+
+impl ValueTree for Shrinking {
+    type Value = Case;
+
+    fn current(&self) -> Case {
+        self.0.current().clone()
+    }
+
+    /// The current case fails.
+    fn simplify(&mut self) -> bool {
+        self.0.answer(true);
+        self.0.propose().is_some()
+    }
+
+    /// The current case passes.
+    fn complicate(&mut self) -> bool {
+        self.0.answer(false);
+        self.0.propose().is_some()
+    }
 }
 
 /// Policies that clip norms by every convention over every partition that cuts no tensor.
@@ -110,7 +162,8 @@ pub fn tensors(format: Format) -> impl Strategy<Value = Vec<Tensor>> {
 }
 
 /// The elements of a tensor: small integers (whose squares sum exactly in any order), ordinary numbers, numbers over
-/// many binades, mostly zeros, or one that is large among small ones.
+/// many binades, mostly zeros, one that is large among small ones, squares that overflow or vanish in the type, or
+/// NaN and infinities here and there.
 pub fn elements(format: Format, len: usize) -> impl Strategy<Value = Vec<f64>> {
     let reach = match format {
         Format::F16 => 6,
@@ -118,6 +171,15 @@ pub fn elements(format: Format, len: usize) -> impl Strategy<Value = Vec<f64>> {
         Format::F64 => 200,
     };
     let binade = move |k: i32, x: f64| libm::scalbn(x, k.clamp(-reach, reach));
+    // Half of the largest exponent, and a little more: the square overflows, or vanishes.
+    let beyond = 2 - format.min_exponent() / 2;
+    let special = prop::sample::select(vec![
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        -0.0,
+        format.min_subnormal(),
+    ]);
     prop_oneof![
         vec((-8..=8_i32).prop_map(f64::from), len),
         vec(-2.0..2.0_f64, len),
@@ -132,5 +194,17 @@ pub fn elements(format: Format, len: usize) -> impl Strategy<Value = Vec<f64>> {
             }
             x
         }),
+        (vec(-2.0..2.0_f64, len), any::<bool>()).prop_map(move |(mut x, large)| {
+            let exponent = if large {
+                beyond
+            } else {
+                -beyond - format.precision() / 2
+            };
+            for x in &mut x {
+                *x = libm::scalbn(*x, exponent);
+            }
+            x
+        }),
+        vec(prop_oneof![9 => -2.0..2.0_f64, 1 => special], len),
     ]
 }

@@ -41,10 +41,22 @@ pub fn judge(case: &Case, candidate: &Candidate) -> Result<Judgement, OracleErro
     Ok(judgement)
 }
 
-/// The same without a search for what explains a failure: quick, for a caller that tries many answers.
+/// Judges a candidate and looks for no reason: never `POLICY` or `RANGE`, and many times as fast where it fails. For
+/// whoever asks often, as a property test does while it makes a failure small.
 ///
 /// # Errors
 /// As [`judge`].
+///
+/// # Examples
+/// ```
+/// use cwgnc::oracle::{Candidate, Case, Format, Tensor, judge_unexplained};
+///
+/// let before = vec![Tensor::vector("w", Format::F32, &[3.0, 4.0])];
+/// let case = Case::new("component:1@exact".parse()?, before.clone());
+/// let verdict = judge_unexplained(&case, &Candidate::new(before))?.verdict;
+/// assert_eq!(verdict.name(), "FAIL_LOGIC");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn judge_unexplained(case: &Case, candidate: &Candidate) -> Result<Judgement, OracleError> {
     judged(case, candidate).map(|(judgement, ..)| judgement)
 }

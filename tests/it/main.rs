@@ -31,6 +31,7 @@ mod determinism;
 mod encode;
 #[cfg(feature = "data")]
 mod encode_errors;
+mod examination;
 #[cfg(feature = "cli")]
 mod golden;
 mod gradcheck;
@@ -51,6 +52,7 @@ mod oracle_sharp;
 mod oracle_verdicts;
 #[cfg(feature = "checkpoint")]
 mod parity;
+mod policy_pack;
 mod products;
 mod scratch;
 #[cfg(feature = "data")]
@@ -71,3 +73,4 @@ mod tidy;
 mod unfreeze_torch;
 #[cfg(feature = "data")]
 mod wordpiece;
+mod wrong_clippers;

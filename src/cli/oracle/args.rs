@@ -2,28 +2,76 @@
 
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
-use crate::cases::Pack;
+use crate::cases::{Class, Pack, Template};
 use crate::cli::number::{not_negative, positive};
 use crate::clip::{ClipPolicy, Statistic};
-use crate::oracle::{Declared, norm_error};
+use crate::oracle::{Declared, Format as ElementType, norm_error};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Write a pack of cases for a clipper to answer, one safetensors file a case.
+/// Write cases for a clipper to answer, one safetensors file a case: a pack, or cases for one's own policy.
 ///
-/// The same pack and seed give the same bytes everywhere. docs/oracle.md describes the files.
+/// The same flags give the same bytes everywhere. docs/oracle.md describes the files.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  cwgnc cases --pack core -o cases
+  cwgnc cases --policy 'component:*@torch' --dtype f32,bf16 --count 500 -o cases
+  cwgnc cases --policy global:1@optax --without non-finite,magnitude --largest 10000000 -o cases")]
 pub(in crate::cli) struct Cases {
-    /// core, edge, stress, mesh or stateful
-    #[arg(long, value_name = "PACK")]
-    pub(super) pack: Pack,
-    /// The seed
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    pub(super) seed: u64,
+    #[command(flatten)]
+    pub(super) choice: Choice,
     /// The folder to write to; it must be new or empty
     #[arg(long, short, value_name = "DIR")]
     pub(super) output: PathBuf,
+}
+
+/// Which cases.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Choice {
+    /// core, edge, stress, mesh or stateful
+    #[arg(long, value_name = "PACK", conflicts_with = "policy")]
+    pub(super) pack: Option<Pack>,
+    /// Cases for this policy alone; a `*` for its threshold leaves it open, and each case has its own
+    #[arg(long, value_name = "POLICY", help_heading = "Cases for one's own policy")]
+    pub(super) policy: Option<Template>,
+    /// The element types, for example f32,bf16; with several some cases mix them
+    #[arg(
+        long,
+        value_name = "TYPES",
+        value_delimiter = ',',
+        default_value = "f32",
+        conflicts_with = "pack",
+        help_heading = "Cases for one's own policy"
+    )]
+    pub(super) dtype: Vec<ElementType>,
+    /// How many cases
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 300,
+        conflicts_with = "pack",
+        help_heading = "Cases for one's own policy"
+    )]
+    pub(super) count: usize,
+    /// Elements of the longest tensors; there are lengths around all powers of two and ten up to 16777216
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100_000,
+        conflicts_with = "pack",
+        help_heading = "Cases for one's own policy"
+    )]
+    pub(super) largest: usize,
+    /// Classes to leave out, for example non-finite,magnitude
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    pub(super) without: Vec<Class>,
+    /// The seed
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// The clipper's arithmetic [default: unknown, or the case's own]
+    #[arg(long, value_name = "ARITHMETIC")]
+    pub(super) declared: Option<Declared>,
 }
 
 /// Judge what a clipper made of gradients: PASS with the share of the error budget used, or why it is wrong.
@@ -213,21 +261,15 @@ pub(in crate::cli) struct Expect {
 /// Exit code 0: every answer passes; 1: one fails; 2: nothing could be judged.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
+  cwgnc pipe --policy 'component:*@torch' --dtype f32,bf16 -- python3 my_clipper.py
   cwgnc pipe --pack core -- python3 my_clipper.py
   cwgnc pipe --pack core -- cwgnc answer")]
 pub(in crate::cli) struct Pipe {
-    /// core, edge, stress, mesh or stateful
-    #[arg(long, value_name = "PACK", required_unless_present = "cases")]
-    pub(super) pack: Option<Pack>,
-    /// The seed of the pack
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    pub(super) seed: u64,
+    #[command(flatten)]
+    pub(super) choice: Choice,
     /// A folder of case files, or one of them, instead of a pack
-    #[arg(long, value_name = "PATH", conflicts_with = "pack")]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["pack", "policy", "dtype", "count", "largest"])]
     pub(super) cases: Option<PathBuf>,
-    /// The program's arithmetic [default: the case's own]
-    #[arg(long, value_name = "ARITHMETIC")]
-    pub(super) declared: Option<Declared>,
     /// The largest error of a norm that is certified, as a share or in per cents [default: 0.1%, or what is declared]
     #[arg(long, value_name = "SHARE", value_parser = norm_error, allow_hyphen_values = true)]
     pub(super) max_norm_error: Option<f64>,

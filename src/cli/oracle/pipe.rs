@@ -1,14 +1,15 @@
 //! `cwgnc pipe`: a program answers cases over stdin and stdout; its failures are made small and saved.
 
-use super::super::{Error, print};
+use super::super::{Error, print, progress};
 use super::args::{Format, Pipe};
+use super::cases::chosen;
 use super::check::verdict;
 use super::child::{Program, Silence};
 use super::input::{case, files};
 use super::{Judged, Outcome, exit_code, records};
 use crate::cases::file::{self, EXTENSION, case_bytes, result_bytes, result_of_bytes};
-use crate::cases::{NamedCase, shrink};
-use crate::oracle::{Candidate, Case};
+use crate::cases::{NamedCase, shrink_verdict};
+use crate::oracle::Candidate;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub(in crate::cli) fn command(args: &Pipe) -> Result<u8, Error> {
     let mut driver = Driver { args, program: None };
     let (mut judged, mut saved) = (Vec::new(), Vec::new());
     let mut silent = 0;
-    for named in cases(args)? {
+    for mut named in cases(args)? {
         let (outcome, _) = driver.judge(&named)?;
         silent = match outcome {
             Outcome::NoAnswer(_) => silent + 1,
@@ -31,6 +32,14 @@ pub(in crate::cli) fn command(args: &Pipe) -> Result<u8, Error> {
         };
         if outcome.code() == Some(1) && saved.len() < args.shrink {
             saved.push(driver.save(&named, &outcome)?);
+        }
+        // The report names cases and shows no elements; large ones must not pile up.
+        for list in [
+            &mut named.case.before,
+            &mut named.case.values,
+            &mut named.case.second_moments,
+        ] {
+            *list = Vec::new();
         }
         judged.push(Judged { named, outcome });
         if silent == PATIENCE {
@@ -48,29 +57,48 @@ pub(in crate::cli) fn command(args: &Pipe) -> Result<u8, Error> {
             print(&line)?;
         }
     }
+    warn_of_declined(args, &judged);
     Ok(exit_code(&judged, args.require_clipped))
 }
 
-fn cases(args: &Pipe) -> Result<Vec<NamedCase>, Error> {
-    let mut cases = match (&args.cases, args.pack) {
-        (Some(path), _) => files(path)?
-            .iter()
-            .map(|path| case(path, None, None))
-            .collect::<Result<_, _>>()?,
-        (None, Some(pack)) => pack.cases(args.seed),
-        (None, None) => return Err(Error::Usage("give --pack or --cases".to_owned())),
+/// A pack about other policies says little.
+fn warn_of_declined(args: &Pipe, judged: &[Judged]) {
+    let declined = judged
+        .iter()
+        .filter(|one| matches!(one.outcome, Outcome::Declined))
+        .count();
+    if 2 * declined > judged.len() {
+        let advice = if args.choice.policy.is_none() {
+            "; --policy makes cases for the program's own"
+        } else {
+            ""
+        };
+        progress::say(&format!(
+            "warning: {declined} of {} cases were declined and say nothing{advice}",
+            judged.len()
+        ));
+    }
+}
+
+fn cases(args: &Pipe) -> Result<Box<dyn Iterator<Item = NamedCase>>, Error> {
+    let limit = args.max_norm_error;
+    let Some(path) = &args.cases else {
+        let cases = chosen(&args.choice, "--policy, --pack or --cases")?;
+        return Ok(Box::new(cases.map(move |mut named| {
+            named.case.declared.max_norm_error = limit.unwrap_or(named.case.declared.max_norm_error);
+            named
+        })));
     };
-    if let Some(declared) = args.declared {
-        for named in &mut cases {
-            named.case.declared = declared;
-        }
-    }
-    if let Some(limit) = args.max_norm_error {
-        for named in &mut cases {
-            named.case.declared.max_norm_error = limit;
-        }
-    }
-    Ok(cases)
+    let declared = args.choice.declared;
+    let paths = files(path)?;
+    // Every file is read before the first is asked: a broken one is no reason to stop half way.
+    let read: Vec<NamedCase> = paths
+        .iter()
+        .map(|path| case(path, declared, limit))
+        .collect::<Result<_, _>>()?;
+    let without = args.choice.without.clone();
+    let wanted = move |named: &NamedCase| without.iter().all(|class| class.name() != named.class);
+    Ok(Box::new(read.into_iter().filter(wanted)))
 }
 
 /// The program under examination, started when it is needed.
@@ -82,6 +110,19 @@ struct Driver<'a> {
 impl Driver<'_> {
     /// What the program makes of a case, and its answer if it gave one.
     fn judge(&mut self, named: &NamedCase) -> Result<(Outcome, Option<Candidate>), Error> {
+        match self.ask(named)? {
+            Ok(candidate) => Ok((verdict(named, &candidate, "the answer"), Some(candidate))),
+            Err(outcome) => Ok((outcome, None)),
+        }
+    }
+
+    /// Its answer, if it gives one.
+    fn answer(&mut self, named: &NamedCase) -> Result<Option<Candidate>, Error> {
+        Ok(self.ask(named)?.ok())
+    }
+
+    /// Its answer, or what became of the case without one.
+    fn ask(&mut self, named: &NamedCase) -> Result<Result<Candidate, Outcome>, Error> {
         let mut program = match self.program.take() {
             Some(program) => program,
             None => Program::start(&self.args.program)?,
@@ -90,46 +131,42 @@ impl Driver<'_> {
         match program.ask(case_bytes(named, None), limit) {
             Ok(answer) if answer.is_empty() => {
                 self.program = Some(program);
-                Ok((Outcome::Declined, None))
+                Ok(Err(Outcome::Declined))
             }
             Ok(answer) => match result_of_bytes(Path::new("the answer"), answer) {
                 Ok(candidate) => {
                     self.program = Some(program);
-                    Ok((verdict(named, &candidate, "the answer"), Some(candidate)))
+                    Ok(Ok(candidate))
                 }
-                Err(error) => Ok((no_answer(&Silence::Garbage(error.to_string()), &program), None)),
+                Err(error) => Ok(Err(no_answer(&Silence::Garbage(error.to_string()), &program))),
             },
-            Err(silence) => Ok((no_answer(&silence, &program), None)),
+            Err(silence) => Ok(Err(no_answer(&silence, &program))),
         }
     }
 
     /// Makes a failure small and saves the case and its answer; says where.
     fn save(&mut self, named: &NamedCase, outcome: &Outcome) -> Result<String, Error> {
-        let name = outcome.name();
-        // A program that does not answer costs a time limit each; its case is saved as it is.
-        let tries = if matches!(outcome, Outcome::NoAnswer(_)) {
-            0
-        } else {
-            TRIES
-        };
         let mut stopped = None;
-        let small = shrink(&named.case, tries, |case| {
-            if stopped.is_some() {
-                return false;
-            }
-            match self.judge(&with(named, case)) {
-                Ok((outcome, _)) => outcome.name() == name,
-                Err(error) => {
-                    stopped = Some(error);
-                    false
+        let small = match outcome {
+            Outcome::Judged(judgement) => shrink_verdict(&named.case, TRIES, judgement, |case| {
+                if stopped.is_some() {
+                    return None;
                 }
-            }
-        });
+                let answer = self.answer(&named.with(case.clone()));
+                answer.unwrap_or_else(|error| {
+                    stopped = Some(error);
+                    None
+                })
+            }),
+            // A program that does not answer costs a time limit each; its case is saved as it is.
+            _ => named.case.clone(),
+        };
         if let Some(error) = stopped {
             return Err(error);
         }
-        let small = with(named, &small);
-        let (_, answer) = self.judge(&small)?;
+        let small = named.with(small);
+        let (outcome, answer) = self.judge(&small)?;
+        let name = outcome.name();
         let folder = |source| Error::Folder {
             path: self.args.save.clone(),
             source,
@@ -150,14 +187,6 @@ impl Driver<'_> {
             line = format!("{line} {}", result.display());
         }
         Ok(line)
-    }
-}
-
-/// The same case with other contents.
-fn with(named: &NamedCase, case: &Case) -> NamedCase {
-    NamedCase {
-        case: case.clone(),
-        ..named.clone()
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{Files, run};
 use crate::scratch::fixture;
 use cwgnc::cases::file::{case_bytes, case_of_bytes, read_case};
-use cwgnc::cases::{Class, Pack};
-use cwgnc::oracle::expect;
+use cwgnc::cases::{Class, Pack, Wanted};
+use cwgnc::oracle::{Format, expect};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -133,5 +133,110 @@ fn the_command_writes_a_pack() {
     assert!(
         err.contains("unknown pack `cor`; there are core, edge, stress, mesh, stateful"),
         "{err}"
+    );
+}
+
+/// Cases for one's own policy are those of the library, and come back from their files.
+#[test]
+fn the_command_writes_cases_for_a_policy() {
+    let files = Files::new("cases_policy");
+    let dir = files.path("own");
+    let policy = "component:*@optax,exclude=*.bias";
+    let own = [
+        "cases",
+        "--policy",
+        policy,
+        "--dtype",
+        "f32,bf16",
+        "--count",
+        "45",
+        "--largest",
+        "300",
+    ];
+    let more = ["--without", "magnitude,non-finite", "--seed", "5", "-o", &dir];
+    let (code, out, err) = run(&[&own[..], &more].concat());
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(
+        out.starts_with(&format!("45 cases for {policy}, seed 5, ")),
+        "{out}"
+    );
+    let wanted = Wanted {
+        formats: vec![Format::F32, Format::Bf16],
+        count: 45,
+        seed: 5,
+        without: vec![Class::Magnitude, Class::NonFinite],
+        largest: 300,
+        ..Wanted::default()
+    };
+    let cases = Pack::cases_for(&policy.parse().expect("a template"), &wanted).expect("cases");
+    for named in cases {
+        let path = Path::new(&dir).join(format!("{}.safetensors", named.name));
+        let bytes = std::fs::read(&path).expect("the file");
+        assert!(bytes == case_bytes(&named, None), "{}", named.name);
+        let read = read_case(&path).expect("a case");
+        assert_eq!(
+            (read.pack.as_str(), read.case.policy),
+            (policy, named.case.policy)
+        );
+    }
+    assert_eq!(std::fs::read_dir(&dir).expect("the folder").count(), 45);
+}
+
+#[test]
+fn cases_that_cannot_be_had() {
+    let files = Files::new("cases_refused");
+    let dir = files.path("new");
+    for (flags, said) in [
+        (vec![], "which cases? give --pack or --policy"),
+        (
+            vec!["--pack", "core", "--policy", "global:*"],
+            "cannot be used with",
+        ),
+        (vec!["--pack", "core", "--count", "5"], "cannot be used with"),
+        (vec!["--pack", "core", "--dtype", "f16"], "cannot be used with"),
+        (
+            vec!["--policy", "global:*", "--without", "nonfinite"],
+            "unknown class `nonfinite`; there are exact, rule, straddle, ",
+        ),
+        (
+            vec!["--policy", "global:*", "--dtype", "f32,f8"],
+            "element type `f8`: expected F16, BF16, F32 or F64",
+        ),
+        (
+            vec!["--policy", "globl:*"],
+            "unknown clipping policy `globl`; nearest: global",
+        ),
+        (
+            vec!["--policy", "autoclip:*"],
+            "`autoclip` has no threshold that could be left open; give its number in place of `*`",
+        ),
+        (
+            vec!["--policy", "global:*", "--count", "0"],
+            "--policy global:*: no case is asked for, expected at least one",
+        ),
+        (
+            vec!["--policy", "global:0@mindspore"],
+            "--policy global:0@mindspore: no case of this policy can be judged: ",
+        ),
+        (
+            vec!["--pack", "stateful", "--without", "history"],
+            "pack stateful: --without leaves no case",
+        ),
+    ] {
+        let (code, _, err) = run(&[&["cases", "-o", &dir], &flags[..]].concat());
+        assert_eq!(code, 2, "{flags:?}");
+        assert!(err.contains(said), "{flags:?}\n{err}");
+        assert!(!Path::new(&dir).exists(), "{flags:?}");
+    }
+    let left = ["--without", "magnitude,non-finite", "-o", &dir];
+    let (code, out, _) = run(&[&["cases", "--pack", "core"], &left[..]].concat());
+    let kept = Pack::Core.cases(0).into_iter().filter(|named| {
+        let class = named.class.as_str();
+        class != Class::Magnitude.name() && class != Class::NonFinite.name()
+    });
+    assert_eq!(code, 0);
+    assert!(
+        out.starts_with(&format!("{} cases of pack core, ", kept.count())),
+        "{out}"
     );
 }

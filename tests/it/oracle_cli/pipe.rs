@@ -31,6 +31,79 @@ fn our_own_clipping_passes_every_pack() {
     }
 }
 
+/// Whatever the policy and the types, mixed ones too.
+#[test]
+fn our_own_clipping_passes_the_pack_of_its_policy() {
+    let files = Files::new("pipe_own");
+    let save = files.path("failures");
+    for policy in [
+        "component:*@torch",
+        "component:*@exact",
+        "global:*@exact,exclude=*.bias",
+        "row:*@tf-norm",
+        "value:*",
+    ] {
+        let own = [
+            "pipe",
+            "--policy",
+            policy,
+            "--dtype",
+            "f16,bf16,f32,f64",
+            "--count",
+            "100",
+        ];
+        let more = ["--largest", "3000", "--save", &save, "--", CWGNC, "answer"];
+        let (code, out, err) = run(&[&own[..], &more].concat());
+        assert_eq!((code, err.as_str()), (0, ""), "{policy}: {out}");
+        assert!(out.contains("100 cases: 100 PASS"), "{policy}: {out}");
+        assert!(!exists(&save));
+    }
+}
+
+/// A fault that needs many elements keeps no more of them than it needs, and its reason.
+#[test]
+fn a_failure_of_the_pack_of_a_policy_is_made_small() {
+    let files = Files::new("pipe_own_wrong");
+    let save = files.path("failures");
+    let own = [
+        "pipe",
+        "--policy",
+        "component:0.5@exact",
+        "--count",
+        "40",
+        "--largest",
+        "500",
+        "--shrink",
+        "1",
+    ];
+    let answer = [
+        "--save",
+        &save,
+        "--",
+        CWGNC,
+        "answer",
+        "--policy",
+        "component:0.25@exact",
+    ];
+    let (code, out, _) = run(&[&own[..], &answer].concat());
+    assert_eq!(code, 1);
+    assert!(
+        out.contains(" made small: 1 tensors, 1 elements: cwgnc explain "),
+        "{out}"
+    );
+}
+
+#[test]
+fn declining_most_is_told() {
+    let files = Files::new("pipe_declined");
+    let (code, _, err) = shell(&files, r"printf '\0\0\0\0\0\0\0\0'; cat > /dev/null", &[]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        err,
+        "warning: 1 of 1 cases were declined and say nothing; --policy makes cases for the program's own\n"
+    );
+}
+
 #[test]
 fn a_wrong_program_is_told_what_it_does() {
     let files = Files::new("pipe_wrong");
