@@ -35,6 +35,7 @@ mod interval;
 mod judge;
 mod kulisch;
 pub mod laws;
+mod path;
 mod power;
 mod range;
 mod tally;
