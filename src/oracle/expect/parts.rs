@@ -96,7 +96,7 @@ impl Parts {
     pub(super) fn norm(&self, format: Format) -> Interval {
         if self.kind == Kind::Norms {
             let kept: Vec<Interval> = self
-                .parts
+                .tensors
                 .iter()
                 .map(|part| part.norm.round(part.format))
                 .collect();
