@@ -19,6 +19,8 @@ pub(super) struct Measured {
     pub(super) elements: usize,
     /// NaN and infinite elements.
     pub(super) non_finite: usize,
+    /// Whether every element that is scaled counts.
+    pub(super) whole: bool,
     /// The relative error of `statistic` against exact arithmetic is at most this.
     pub(super) error: f64,
     /// What the rule compares with: the weights' 2-norm, or StableAdamW's `r`; NaN where the rule has no use for it.
@@ -98,8 +100,10 @@ impl<T: Real> Decision<T> {
                 let clipped = m.verdict(n, |n| convention.exceeds::<T>(n, c, m.elements));
                 Self::scale(convention.scaling(n, c, m.elements), Some(c), clipped)
             }
-            // No element is above a p-norm.
-            Rule::Value { .. } if matches!(statistic, Statistic::Norm(_)) && n * (1.0 + m.error) <= c => {
+            // No element that counts is above a p-norm.
+            Rule::Value { .. }
+                if m.whole && matches!(statistic, Statistic::Norm(_)) && n * (1.0 + m.error) <= c =>
+            {
                 Self::keep(Some(c))
             }
             Rule::Value { form, .. } => Self::each(Each::Value(form, T::of(c)), c),

@@ -92,6 +92,21 @@ impl Element {
         }
     }
 
+    /// The nearest number with as many digits as the type has, ties to even, whatever its magnitude.
+    pub(super) fn digits(self, x: f64) -> f64 {
+        let dropped = match self {
+            Self::F64 => return x,
+            Self::F32 => 29,
+            Self::F16 => F16.dropped,
+            Self::Bf16 => BF16.dropped,
+        };
+        if x.is_finite() {
+            without_bits(x, dropped)
+        } else {
+            x
+        }
+    }
+
     /// The smallest positive normal number.
     pub(super) fn min_normal(self) -> f64 {
         libm::ldexp(
@@ -146,6 +161,13 @@ fn put<C: Real, const N: usize>(x: &[C], bytes: &mut [u8], of: impl Fn(C) -> [u8
     }
 }
 
+/// A number without the last bits of its fraction, to nearest, ties to even.
+fn without_bits(x: f64, dropped: u32) -> f64 {
+    let bits = x.to_bits();
+    let even = bits >> dropped & 1;
+    f64::from_bits((bits + ((1 << (dropped - 1)) - 1) + even) >> dropped << dropped)
+}
+
 impl Narrow {
     /// The power of two between the exponents of an `f64` and of this type with the same bits: exact as a factor.
     fn shift(self) -> f64 {
@@ -162,10 +184,7 @@ impl Narrow {
             let large = f64::from_bits(u64::from((1023 + self.min_exponent) as u32 + self.dropped) << 52);
             return ((x.abs() + large) - large).copysign(x);
         }
-        let bits = x.to_bits();
-        let even = bits >> self.dropped & 1;
-        let bits = (bits + ((1 << (self.dropped - 1)) - 1) + even) >> self.dropped << self.dropped;
-        let rounded = f64::from_bits(bits);
+        let rounded = without_bits(x, self.dropped);
         if rounded.abs() > self.decode(self.infinity - 1) {
             f64::INFINITY.copysign(x)
         } else {

@@ -172,7 +172,7 @@ impl fmt::Display for ClipError {
             Self::Tie { copy, original } => {
                 write!(
                     f,
-                    "`{copy}` is tied to `{original}`, which is not a parameter here of its shape"
+                    "`{copy}` is tied to `{original}`, which is no other parameter of its shape here"
                 )
             }
             Self::State { policy, state: None } => {

@@ -34,6 +34,7 @@ mod fields;
 mod narrow;
 mod partition;
 mod pass;
+mod path;
 mod pieces;
 mod plan;
 mod policy;

@@ -128,7 +128,8 @@ impl Operations<(), ()> {
     }
 }
 
-/// [`Convention::scaling`] in a 16-bit type: `n` in `f64`, the 2-norm for `tf-average`.
+/// [`Convention::scaling`] in a 16-bit type: `n` in `f64`, the 2-norm for `tf-average`. XLA keeps divisions in BF16, also
+/// those by a constant (measured, jax 0.10.2).
 pub(super) fn scaling(
     element: Element,
     convention: Convention,
@@ -149,13 +150,12 @@ pub(super) fn scaling(
             k if k < 1.0 => Scaling::Times(scalar(k)),
             _ => Scaling::Keep,
         },
+        Convention::DeepSpeed { loss_scale } if c64 <= 0.0 || c64.is_nan() => {
+            Scaling::Times(op(1.0 / scalar(loss_scale)))
+        }
         Convention::DeepSpeed { loss_scale } => {
             let s = scalar(loss_scale);
-            let clip = if c64 > 0.0 {
-                greatest(op(op(op(n / s) + scalar(1e-6)) / bare), 1.0)
-            } else {
-                return without_ones(Scaling::Times(op(1.0 / s)));
-            };
+            let clip = greatest(op(op(op(n / s) + scalar(1e-6)) / bare), 1.0);
             Scaling::Times(op(1.0 / op(clip * s)))
         }
         Convention::Mxnet => one_at_most(op(bare / op(n + scalar(1e-8)))),
@@ -165,6 +165,8 @@ pub(super) fn scaling(
         Convention::Optax => Scaling::ReciprocalTimes(n, c),
         Convention::OptaxJit => Scaling::OverTimes(n, c),
         Convention::OptaxRms => Scaling::Reciprocal(greatest(1.0, op(n / c))),
+        // Divisions in BF16 stay: that by a constant too.
+        Convention::OptaxRmsJit if element == Element::Bf16 => Scaling::Reciprocal(greatest(1.0, op(n / c))),
         Convention::OptaxRmsJit => Scaling::Reciprocal(greatest(1.0, op(n * op(1.0 / c)))),
         Convention::OptaxExample => match least(op(c / n), 1.0) {
             k if k.is_nan() => Scaling::Times(1.0),

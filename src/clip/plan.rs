@@ -2,6 +2,7 @@
 
 use super::error::ClipError;
 use super::partition::Partition;
+use super::path;
 use super::policy::ClipPolicy;
 use super::selection::Role;
 use super::threshold::Threshold;
@@ -48,7 +49,9 @@ impl Plan {
             let chosen = policy.selections.iter().position(|s| s.pattern.fits(name));
             let role = chosen.map(|at| &policy.selections[at].role);
             let group = chosen.filter(|_| matches!(role, Some(Role::Group(_))));
-            let summed = if policy.partition.cuts_tensors() {
+            // A tensor that is left alone need not be one that can be cut; a copy goes where its original goes.
+            let cut = policy.partition.cuts_tensors() && !matches!(role, Some(Role::Exclude | Role::Tie(_)));
+            let summed = if cut {
                 Some(policy.partition.summed(name, shape)?)
             } else {
                 None
@@ -76,8 +79,8 @@ impl Plan {
             }
             plan.places.push(place);
         }
-        for (copy, original) in ties {
-            plan.tie(copy, original, parameters)?;
+        for &(copy, original) in &ties {
+            plan.tie(copy, original, parameters, &ties)?;
         }
         Ok(plan)
     }
@@ -115,12 +118,29 @@ impl Plan {
         }
     }
 
-    /// Sends a copy where its original went.
-    fn tie(&mut self, copy: usize, original: &str, parameters: &[(&str, &[usize])]) -> Result<(), ClipError> {
+    /// Sends a copy where its original went, or that one's original.
+    fn tie(
+        &mut self,
+        copy: usize,
+        original: &str,
+        parameters: &[(&str, &[usize])],
+        ties: &[(usize, &String)],
+    ) -> Result<(), ClipError> {
         let (name, shape) = parameters[copy];
-        let found = parameters.iter().position(|(name, _)| *name == original);
-        let same = found.filter(|&at| at != copy && parameters[at].1 == shape);
-        let Some(at) = same else {
+        let find = |wanted: &str| {
+            let found = parameters.iter().position(|(name, _)| *name == wanted);
+            found.filter(|&at| parameters[at].1 == shape)
+        };
+        let original_of = |at: usize| ties.iter().find(|(copy, _)| *copy == at);
+        let mut found = find(original);
+        // More ties than there are go in a circle.
+        for _ in ties {
+            found = match found.map(|at| (at, original_of(at))) {
+                Some((_, Some(&(_, original)))) => find(original),
+                _ => break,
+            };
+        }
+        let Some(at) = found.filter(|&at| original_of(at).is_none()) else {
             return Err(ClipError::Tie {
                 copy: name.to_owned(),
                 original: original.to_owned(),
@@ -151,18 +171,8 @@ impl Partition {
         match self {
             Self::Global => "global",
             Self::Parameter | Self::Row | Self::OptaxUnit | Self::Axes(_) => name,
-            Self::Module => module(name),
-            Self::Layer => {
-                let mut end = 0;
-                for segment in name.split('.') {
-                    end += segment.len();
-                    if !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()) {
-                        return &name[..end];
-                    }
-                    end += 1;
-                }
-                module(name)
-            }
+            Self::Module => path::module(name),
+            Self::Layer => path::layer(name).unwrap_or_else(|| path::module(name)),
         }
     }
 
@@ -190,11 +200,6 @@ impl Partition {
             _ => Ok((0..rank).collect()),
         }
     }
-}
-
-/// The name up to the last dot.
-fn module(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(module, _)| module)
 }
 
 #[cfg(test)]
@@ -299,7 +304,7 @@ mod tests {
             plan("component:1,tie=scale:missing")
                 .expect_err("no such tensor")
                 .to_string(),
-            "`scale` is tied to `missing`, which is not a parameter here of its shape"
+            "`scale` is tied to `missing`, which is no other parameter of its shape here"
         );
     }
 }

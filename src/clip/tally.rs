@@ -52,6 +52,12 @@ impl Index {
         members.filter(|&at| self.slots[at].counted).collect()
     }
 
+    /// The pieces of a component that count, each with its parameter.
+    pub(super) fn counted_pieces(&self, component: usize) -> impl Iterator<Item = (usize, usize)> {
+        let counted = self.counted(component).into_iter();
+        counted.map(|at| (at, self.slots[at].parameter))
+    }
+
     fn statistic(&self, s: Statistic, component: usize, norms: &[Norms]) -> f64 {
         let counted = self.counted(component);
         let elements = counted.iter().map(|&at| self.slots[at].elements).sum();
@@ -75,6 +81,7 @@ impl Index {
                 two: combine(counted.iter().map(|&at| norms[at].two), 2.0),
                 elements,
                 non_finite: self.pieces[component].iter().map(|&at| non_finite[at]).sum(),
+                whole: counted.len() == self.pieces[component].len(),
                 error: policy.statistic.error(elements, counted.len()),
                 beside: match beside {
                     None => f64::NAN,

@@ -4,6 +4,7 @@
 //! length and a stride. A whole tensor is one axis of stride 1.
 
 use super::case::{Case, OracleError};
+use super::path;
 use super::tensor::{Data, Tensor};
 use crate::clip::{ClipPolicy, Extent, Partition, Role, Selection};
 
@@ -151,7 +152,7 @@ pub fn components(policy: &ClipPolicy, tensors: &[Tensor]) -> Result<Vec<Compone
         if tensors[..i].iter().any(|other| other.name == tensor.name) {
             return Err(OracleError::Twice(tensor.name.clone()));
         }
-        let Some(treatment) = treatment(policy, &tensor.name, tensors)? else {
+        let Some(treatment) = treatment(policy, &tensor.name, tensors, tensors.len())? else {
             continue;
         };
         let threshold = treatment.group.map(|(_, c)| c);
@@ -177,11 +178,12 @@ pub fn components(policy: &ClipPolicy, tensors: &[Tensor]) -> Result<Vec<Compone
     Ok(found)
 }
 
-/// The first selection that fits, or none for an excluded tensor.
+/// The first selection that fits, or none for an excluded tensor; so many ties more may be followed.
 fn treatment<'a>(
     policy: &'a ClipPolicy,
     name: &'a str,
     tensors: &'a [Tensor],
+    left: usize,
 ) -> Result<Option<Treatment<'a>>, OracleError> {
     let usual = Treatment {
         name,
@@ -215,11 +217,19 @@ fn treatment<'a>(
                 copy: name.to_owned(),
                 original: original.clone(),
             };
-            let original = tensors.iter().find(|t| t.name == *original).ok_or_else(missing)?;
-            if original.name == name {
-                return Ok(Some(usual));
+            let find = |name: &str| tensors.iter().find(|t| t.name == *name);
+            let original = find(original).ok_or_else(missing)?;
+            if find(name).is_some_and(|copy| copy.shape != original.shape) {
+                return Err(OracleError::Unsupported(format!(
+                    "`{name}` is tied to `{}`, which has another shape",
+                    original.name
+                )));
             }
-            let treated = treatment(policy, &original.name, tensors)?;
+            // More ties than tensors go in a circle.
+            let Some(left) = left.checked_sub(1) else {
+                return Err(OracleError::Unsupported(format!("`{name}` is tied to itself")));
+            };
+            let treated = treatment(policy, &original.name, tensors, left)?;
             Ok(treated.map(|t| Treatment { counted: false, ..t }))
         }
     }
@@ -246,13 +256,14 @@ fn parts(
         vec![(tensor.data.len(), 1)]
     };
     let whole = |base: &str| Ok(vec![(id(base), 0, axes.clone())]);
-    let module = name.rfind('.').map_or(name, |dot| &name[..dot]);
+    let cuts = path::cuts(name);
+    let module = path::module(name, &cuts);
     let rank = tensor.shape.len();
     let summed: Vec<usize> = match partition {
         Partition::Global => return whole("global"),
         Partition::Parameter => return whole(name),
         Partition::Module => return whole(module),
-        Partition::Layer => return whole(layer(name).unwrap_or(module)),
+        Partition::Layer => return whole(path::layer(name, &cuts).unwrap_or(module)),
         Partition::Row if rank < 2 => (0..rank).collect(),
         Partition::Row => (1..rank).collect(),
         Partition::OptaxUnit => {
@@ -278,19 +289,6 @@ fn uncut(partition: &Partition, tensor: &Tensor) -> OracleError {
         partition: partition.to_string(),
         shape: tensor.shape.clone(),
     }
-}
-
-/// The name up to the first segment that is a number.
-fn layer(name: &str) -> Option<&str> {
-    let mut end = 0;
-    for segment in name.split('.') {
-        end += segment.len();
-        if !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()) {
-            return (end < name.len()).then(|| &name[..end]);
-        }
-        end += 1;
-    }
-    None
 }
 
 /// One part for each index of the axes that are not summed over, numbered in row-major order.

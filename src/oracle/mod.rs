@@ -36,6 +36,7 @@ mod interval;
 mod judge;
 mod kulisch;
 pub mod laws;
+mod path;
 mod power;
 mod range;
 mod reason;

@@ -79,7 +79,11 @@ fn total(length: usize, element: impl Fn(usize) -> f32, lanes: usize, block: usi
     for start in (0..length).step_by(lanes) {
         for (lane, sum) in sums.iter_mut().enumerate().take(length - start) {
             let x = element(start + lane);
-            *sum = if fused { libm::fmaf(x, x, *sum) } else { *sum + x * x };
+            *sum = if fused {
+                libm::fmaf(x, x, *sum)
+            } else {
+                *sum + x * x
+            };
         }
     }
     sums.into_iter().map(f64::from).sum()

@@ -373,3 +373,33 @@ fn the_documentation_has_this_table() {
         );
     }
 }
+
+/// The oracle's laws promise nothing that this table has a counterexample for, and no bits where it has roundings. (Below
+/// the threshold the oracle looks far below it, where an ε does not show.)
+#[test]
+fn the_oracle_promises_no_more() {
+    use cwgnc::clip::ClipPolicy;
+    use cwgnc::oracle::laws::{Law as Theirs, Promise, promise};
+    let pairs = [
+        (Law::Idempotent, Theirs::Idempotence),
+        (Law::Direction, Theirs::Direction),
+        (Law::Shrinks, Theirs::Shrink),
+        (Law::PowersOfTwo, Theirs::PowerOfTwo),
+        (Law::MonotoneInThreshold, Theirs::MonotoneThreshold),
+        (Law::MonotoneInOthers, Theirs::MonotoneOthers),
+        (Law::Refinement, Theirs::Refinement),
+        (Law::Unscale, Theirs::Unscale),
+    ];
+    for convention in Convention::ALL {
+        let policy: ClipPolicy = format!("component:1@{convention}").parse().expect("a policy");
+        for (ours, theirs) in pairs {
+            let promise = promise(theirs, &policy);
+            let too_much = match holds(ours, convention) {
+                Exactly | NoQuestion => false,
+                NotFor(_) => promise != Promise::Nothing,
+                Within(_) => promise == Promise::Bits,
+            };
+            assert!(!too_much, "{convention}: {ours:?}, {promise:?}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod clip_edges;
 #[cfg(feature = "checkpoint")]
 mod clip_fixtures;
 mod clip_histories;
+mod clip_judge;
 mod clip_law_table;
 mod clip_laws;
 mod clip_more_laws;
@@ -40,6 +41,8 @@ mod inference;
 mod masked_lm;
 #[cfg(feature = "data")]
 mod metric;
+#[cfg(feature = "checkpoint")]
+mod mixed_types;
 mod names;
 #[cfg(feature = "cli")]
 mod oracle_cli;

@@ -214,6 +214,25 @@ pub(super) fn ratios<S: GradStream>(
     Ok(sums.into_iter().map(f64::sqrt).collect())
 }
 
+/// The sum of the squares of every unit, each as `square` gives it, in order and with what each addition loses.
+pub(super) fn sums<S: GradStream>(
+    reader: &mut Reader<'_, S>,
+    layout: &Layout,
+    square: impl Fn(f64) -> f64,
+) -> Result<Vec<f64>, S::Error> {
+    let mut sums = vec![(0.0_f64, 0.0_f64); layout.units];
+    each_chunk(reader, false, |at, x, _| {
+        each_unit(layout, at, x.len(), |i, unit| {
+            let (sum, lost) = sums[unit];
+            let term = square(x[i]);
+            let total = sum + term;
+            let (large, small) = if sum < term { (term, sum) } else { (sum, term) };
+            sums[unit] = (total, lost + ((large - total) + small));
+        });
+    })?;
+    Ok(sums.into_iter().map(|(sum, lost)| sum + lost).collect())
+}
+
 /// Every element of a range with its unit.
 fn each_unit(layout: &Layout, at: usize, count: usize, mut visit: impl FnMut(usize, usize)) {
     for run in layout.runs(at..at + count) {

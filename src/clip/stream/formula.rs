@@ -45,35 +45,6 @@ impl Decided {
             Self::F64(decision) => decision.outcome(),
         }
     }
-
-    /// A decision of the edge rule, which is the same in every type.
-    pub(super) fn in_type(self, element: Element) -> Self {
-        let zero = matches!(
-            self,
-            Self::F32(Decision { act: Act::Zero, .. }) | Self::F64(Decision { act: Act::Zero, .. })
-        );
-        let (threshold, clipped) = match self {
-            Self::F32(Decision {
-                threshold, clipped, ..
-            })
-            | Self::F64(Decision {
-                threshold, clipped, ..
-            }) => (threshold, clipped),
-        };
-        if element == Element::F32 {
-            Self::F32(Decision {
-                act: if zero { Act::Zero } else { Act::Skip },
-                threshold,
-                clipped,
-            })
-        } else {
-            Self::F64(Decision {
-                act: if zero { Act::Zero } else { Act::Skip },
-                threshold,
-                clipped,
-            })
-        }
-    }
 }
 
 impl Element {

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Gradients may be F16 and BF16 too, and their types may differ. Norm and factor are then in the type that holds all
-//! numbers of the component (optax's conventions: of the tensor), and each result is rounded to its tensor's type.
+//! numbers of the component, and each result is rounded to its tensor's type; what PyTorch and optax do otherwise is in
+//! `mixed.rs`.
 //!
 //! In memory are one chunk of a tensor, and the numbers of every component; `row` has one for each row.
 
@@ -15,12 +16,13 @@ mod blocks;
 mod columns;
 mod formula;
 mod layout;
+mod mixed;
 mod source;
 
 pub use source::{GradStream, StreamError, StreamedParam, StreamedTensor, Tensor};
 
+use super::Element;
 use super::checks::{self, Shapes};
-use super::decision::Measured;
 use super::error::ClipError;
 use super::pass::{Handling, decide};
 use super::pieces::Slot;
@@ -30,7 +32,6 @@ use super::report::ClipReport;
 use super::rule::Rule;
 use super::state::ClipState;
 use super::tally::{Index, Outcome, Writing};
-use super::{Convention, Element};
 use crate::reduce::Norms;
 use formula::{Acts, Decided};
 use layout::Layout;
@@ -102,21 +103,22 @@ pub fn clip_stream<S: GradStream>(
     let beside = call.beside(stream).map_err(StreamError::Stream)?;
     let index = Index::new(&plan, call.slots());
     let measured = index.measured(policy, &before, &non_finite, beside.as_deref());
-    let bad: Vec<bool> = (0..measured.len())
-        .map(|at| call.elements[at].is_bad(policy, &measured[at]))
+    let kept = mixed::as_kept(&call, &index, &before, &measured, stream).map_err(StreamError::Stream)?;
+    let bad: Vec<bool> = (0..kept.len())
+        .map(|at| call.elements[at].is_bad(policy, &kept[at]))
         .collect();
     let form = |at: usize, handling: Handling<'_>| {
         Decided::new(
             policy,
             call.elements[at],
             &plan.components[at],
-            &measured[at],
+            &kept[at],
             handling,
         )
     };
     let (decisions, learned) = decide(policy, state, &plan.components, &measured, &bad, form)?;
     let written = call
-        .write(stream, &measured, &decisions, (before, non_finite), write)
+        .write(stream, &decisions, (before, non_finite), write)
         .map_err(StreamError::Stream)?;
     if policy.is_stateful() {
         *state = learned;
@@ -217,7 +219,6 @@ impl<'a> Call<'a> {
     fn write<S: GradStream>(
         &self,
         stream: &mut S,
-        measured: &[Measured],
         decisions: &[Decided],
         (before, non_finite): (Vec<Norms>, Vec<usize>),
         write: bool,
@@ -227,7 +228,7 @@ impl<'a> Call<'a> {
         for (parameter, layout) in self.layouts.iter().enumerate() {
             let own = first..first + layout.units;
             first = own.end;
-            let acts = self.acts(parameter, measured, decisions);
+            let acts = self.acts(parameter, decisions);
             let mut reader = Reader::new(stream, self.params, Tensor::Gradient, parameter);
             match acts {
                 Some(acts) => {
@@ -252,42 +253,14 @@ impl<'a> Call<'a> {
     }
 
     /// What is done to each unit of a parameter; none if all are kept.
-    fn acts(&self, parameter: usize, measured: &[Measured], decisions: &[Decided]) -> Option<Acts> {
+    fn acts(&self, parameter: usize, decisions: &[Decided]) -> Option<Acts> {
         let place = &self.plan.places[parameter];
         let first = place.component.filter(|_| place.scaled)?;
         let storage = self.params[parameter].grad.element;
         let decided = (first..first + self.layouts[parameter].units).map(|at| {
-            let component = self.elements[at];
-            if component == storage || !self.has_a_factor_for_each_tensor() {
-                return (component, decisions[at]);
-            }
-            let kept = Measured {
-                statistic: component.round(measured[at].statistic),
-                ..measured[at]
-            };
-            let own = match decisions[at].outcome().action {
-                super::Action::Zeroed | super::Action::Skipped => decisions[at].in_type(storage),
-                _ => Decided::new(
-                    self.policy,
-                    storage,
-                    &self.plan.components[at],
-                    &kept,
-                    Handling::Plain,
-                ),
-            };
-            (storage, own)
+            let of_component = (self.elements[at], decisions[at]);
+            mixed::in_type_of(storage, of_component, &self.policy.rule)
         });
         Acts::of(storage, decided)
-    }
-
-    /// optax casts the norm to the type of each tensor.
-    fn has_a_factor_for_each_tensor(&self) -> bool {
-        matches!(
-            self.policy.rule,
-            Rule::Norm {
-                convention: Convention::Optax | Convention::OptaxRms,
-                ..
-            }
-        )
     }
 }

@@ -44,13 +44,8 @@ pub(super) fn kernel(
         Adaptive::AutoClip { percentile } => {
             let mut history = memory.map(Memory::numbers).unwrap_or_default();
             history.push(n);
-            convention::kernel(
-                Convention::Torch,
-                m,
-                m.round(n),
-                interpolated(history, *percentile),
-                0,
-            )
+            let c = interpolated(history, *percentile);
+            convention::kernel(Convention::Torch, (m, m), m.round(n), c, 0)
         }
         Adaptive::Percentile { percentile: 100 } => Kernel::Keep,
         Adaptive::Percentile { percentile } => {
@@ -69,7 +64,13 @@ pub(super) fn kernel(
             ..
         } => {
             let threshold = spike(memory, n, *target, *z, *warmup, *factor);
-            convention::kernel(Convention::TorchBranch, m, m.round(n), threshold.min(*max), 0)
+            convention::kernel(
+                Convention::TorchBranch,
+                (m, m),
+                m.round(n),
+                threshold.min(*max),
+                0,
+            )
         }
         Adaptive::AdaGc {
             relative,

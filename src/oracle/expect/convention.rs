@@ -7,9 +7,17 @@
 use super::kernel::Kernel;
 use super::machine::{Machine, max, min};
 use crate::clip::Convention;
+use crate::oracle::format::Format;
 
-/// What the convention does to the elements of a component with norm `n`.
-pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, elements: u64) -> Kernel {
+/// What the convention does to the elements of a component with norm `n`; norm and factor are of the machine's type, the
+/// elements of type `element`, which is another one where a component has tensors of several.
+pub(super) fn kernel(
+    convention: Convention,
+    (m, element): (Machine, Machine),
+    n: f64,
+    c: f64,
+    elements: u64,
+) -> Kernel {
     let one_at_most = |k: f64| Kernel::Times(min(k, 1.0));
     // Frameworks that make the threshold a tensor first, and those that hand it to the operation.
     let (tensor, scalar) = (m.constant(c), m.scalar(c));
@@ -18,11 +26,15 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
         Convention::Exact => Kernel::Times(m.constant(c / n)),
         // number / tensor is tensor.reciprocal() * number.
         // The ε becomes a tensor of the gradient's type, `max_norm` does not (measured in F16 and BF16, torch 2.15).
-        Convention::Torch => one_at_most(m.mul(m.div(1.0, m.add(n, m.constant(1e-6))), scalar)),
+        // `grad.mul_(factor)` keeps the gradient's type; a 16-bit kernel takes the factor as an F32.
+        Convention::Torch => {
+            let k = m.mul(m.div(1.0, m.add(n, m.constant(1e-6))), scalar);
+            Kernel::Times(element.scalar(min(k, 1.0)))
+        }
         Convention::TorchBranch => {
             let k = c / (n + 1e-6);
             if k < 1.0 {
-                Kernel::Times(m.scalar(k))
+                Kernel::Times(element.scalar(m.scalar(k)))
             } else {
                 Kernel::Keep
             }
@@ -43,17 +55,19 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
             one_at_most(m.mul(m.div(1.0, m.add(n, tiny)), c))
         }
         Convention::Optax | Convention::OptaxJit | Convention::JaxExample if n < tensor => Kernel::Keep,
-        // XLA on a CPU multiplies by the reciprocal of a scalar divisor (measured with jax 0.10.2).
-        Convention::Optax => Kernel::ReciprocalTimes {
+        // A compiled program keeps the division of the elements, unless the norm is cast to their type.
+        Convention::OptaxJit if m == element => Kernel::DivideTimes {
             n: m.constant(n),
             c: tensor,
         },
-        // A compiled program keeps the division of the elements.
-        Convention::OptaxJit => Kernel::DivideTimes {
-            n: m.constant(n),
-            c: tensor,
+        // XLA on a CPU multiplies by the reciprocal of a scalar divisor (measured with jax 0.10.2).
+        Convention::Optax | Convention::OptaxJit => Kernel::ReciprocalTimes {
+            n: element.constant(n),
+            c: element.constant(c),
         },
         Convention::OptaxRms => Kernel::Reciprocal(max(1.0, m.div(n, tensor))),
+        // A division by a constant in BF16 is one all the same (measured, jax 0.10.2).
+        Convention::OptaxRmsJit if m.format == Format::Bf16 => Kernel::Reciprocal(max(1.0, m.div(n, tensor))),
         // There the threshold is a constant, and the compiler knows its reciprocal.
         Convention::OptaxRmsJit => Kernel::Reciprocal(max(1.0, m.mul(n, m.div(1.0, tensor)))),
         Convention::OptaxExample => {
@@ -111,7 +125,7 @@ pub(super) fn kernel(convention: Convention, m: Machine, n: f64, c: f64, element
 /// one, by a scale below 1 where it has an ε. A NaN is above every threshold, except where the source's comparison fails
 /// on it and the elements are kept.
 pub(super) fn clips(convention: Convention, m: Machine, n: f64, c: f64, elements: u64) -> bool {
-    let scale = kernel(convention, m, n, c, elements).scale();
+    let scale = kernel(convention, (m, m), n, c, elements).scale();
     let below = match convention {
         Convention::Exact | Convention::TfAverage | Convention::TfAverageGraph => n <= c,
         Convention::MindSpore | Convention::OptaxExample if n.is_nan() => true,

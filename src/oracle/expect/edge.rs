@@ -9,7 +9,7 @@ use crate::oracle::tensor::Tensor;
 
 /// Applies the edge rule; whether the clipper must refuse.
 pub(super) fn settle(edge: Edge, expected: &mut [Expected]) -> bool {
-    let broken = |e: &Expected| e.poisoned || !e.norm.round(e.format).hi.is_finite();
+    let broken = |e: &Expected| e.poisoned || !e.kept_norm().hi.is_finite();
     let any = expected.iter().any(broken);
     let (confine, action, kernel) = match edge {
         Edge::Propagate => return false,

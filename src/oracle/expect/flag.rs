@@ -24,7 +24,8 @@ pub(super) fn flag(plan: &Plan, m: Machine, norms: &[f64], case: &Case, componen
     } else {
         let mut kernels = Vec::new();
         for &n in norms {
-            plan.push(judged_in(rule, m), n, component.threshold, &mut kernels);
+            let m = judged_in(rule, m);
+            plan.push((m, m), n, component.threshold, &mut kernels);
         }
         let shortens = |&kernel: &Kernel| match (rule, kernel) {
             (_, Kernel::Keep) => false,

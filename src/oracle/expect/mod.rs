@@ -16,6 +16,7 @@ mod flag;
 mod function;
 mod kernel;
 mod machine;
+mod parts;
 mod rule;
 
 use super::case::{Case, OracleError};
@@ -30,6 +31,7 @@ use crate::clip::{Action, Clipped, Rule, Statistic};
 pub use function::Function;
 use kernel::Kernel;
 use machine::Machine;
+use parts::Parts;
 use rayon::prelude::*;
 use rule::Plan;
 
@@ -66,9 +68,12 @@ pub struct Expected {
     pub action: Action,
     /// The type that keeps norms and scales.
     pub format: Format,
-    /// The type that holds the elements of all its tensors, and the number of tensors that count.
+    /// The type that holds the elements of all its tensors, that of its sums, and the number of tensors that count.
     own: Format,
+    summed: Format,
     counted: u64,
+    /// The tensors, where the source rounds what it makes of each.
+    parts: Option<Parts>,
     /// Whether an element that does not count is NaN or infinite.
     poisoned: bool,
     statistic: Statistic,
@@ -112,9 +117,11 @@ fn check(case: &Case, found: &[(Component, Norm)]) -> Result<(), OracleError> {
     let Rule::Norm { convention, .. } = case.policy.rule else {
         return Ok(());
     };
-    let refused = found
-        .iter()
-        .find_map(|(component, _)| convention::refuses(convention, component.threshold.unwrap_or(0.0)));
+    // The rule's own threshold is refused though every tensor may be in a group with another.
+    let own = case.policy.rule.threshold().map(crate::clip::Threshold::get);
+    let groups = found.iter().map(|(component, _)| component.threshold);
+    let mut thresholds = std::iter::once(own).chain(groups).flatten();
+    let refused = thresholds.find_map(|c| convention::refuses(convention, c));
     refused.map_or(Ok(()), |why| Err(OracleError::Unsupported(why.to_owned())))
 }
 
@@ -151,7 +158,16 @@ impl Expected {
             .map(|m| case.before[m.tensor].data.format());
         let own = formats.reduce(promote).unwrap_or(Format::F32);
         let format = plan.norm_format(declared.scale_for(own));
-        let counted = component.members.iter().filter(|m| m.counted).count() as u64;
+        let counts = || component.members.iter().filter(|m| m.counted);
+        // The sum of an F32 tensor is one in F32, whatever type the norm is promoted to.
+        let wide = |m: &Member| case.before[m.tensor].data.format() == Format::F64;
+        let summed = if own == Format::F64 && !counts().all(wide) {
+            Format::F32
+        } else {
+            own
+        };
+        let counted = counts().count() as u64;
+        let parts = Parts::of(case, &component, own, &norm);
         let mut expected = Self {
             allowed_norm: norm.interval,
             computed_norm: norm.interval,
@@ -163,7 +179,9 @@ impl Expected {
             bound: tolerance::NormBound::EXACT,
             format,
             own,
+            summed,
             counted,
+            parts,
             poisoned: edge::poisoned(&component, &case.before),
             component,
             statistic: case.policy.statistic,
@@ -180,24 +198,39 @@ impl Expected {
         self.bound = tolerance::norm(
             &self.declared,
             self.statistic,
-            self.own,
+            self.summed,
             self.norm.elements,
             self.counted,
         );
         let computed = self.bound.apply(self.norm.interval);
-        self.computed_norm = computed;
         // What was correctly rounded before stays one number; all else is rounded at the ends.
-        self.allowed_norm = if computed == self.norm.interval {
-            self.norm.round(self.format)
-        } else {
+        let ends = |computed: Interval| {
             Interval::hull(self.format.round(computed.lo), self.format.round(computed.hi))
         };
+        let exact = computed == self.norm.interval;
+        self.allowed_norm = if exact {
+            self.norm.round(self.format)
+        } else {
+            ends(computed)
+        };
+        self.computed_norm = computed;
+        // The source's norm, and that of all elements at once: either is right.
+        if let Some(parts) = &self.parts {
+            let computed = parts.computed(&self.declared, self.own);
+            let allowed = if exact {
+                parts.norm(self.format)
+            } else {
+                ends(computed)
+            };
+            self.allowed_norm = self.allowed_norm.with(allowed);
+            self.computed_norm = self.computed_norm.with(computed);
+        }
         if matches!(self.plan, Plan::Fixed(_)) {
             return;
         }
         let format = self.declared.scale_for(self.own);
         let machine = Machine { format };
-        let kernels = self.kernels(machine, self.allowed_norm);
+        let kernels = self.kernels(machine, machine, self.allowed_norm);
         let scales = kernels.iter().map(|kernel| kernel.scale());
         let hull = scales.map(Interval::point).reduce(Interval::with);
         self.scale = hull.unwrap_or(Interval::point(1.0));
@@ -241,7 +274,15 @@ impl Expected {
         }
     }
 
-    fn kernels(&self, machine: Machine, norm: Interval) -> Vec<Kernel> {
+    /// The norm as the source keeps it, if all of its sums are right until they are rounded.
+    pub(super) fn kept_norm(&self) -> Interval {
+        match &self.parts {
+            Some(parts) => parts.norm(self.format),
+            None => self.norm.round(self.format),
+        }
+    }
+
+    fn kernels(&self, machine: Machine, element: Machine, norm: Interval) -> Vec<Kernel> {
         let ends: &[f64] = if norm.is_point() {
             &[norm.lo]
         } else {
@@ -249,7 +290,8 @@ impl Expected {
         };
         let mut kernels = Vec::new();
         for &n in ends {
-            self.plan.push(machine, n, self.component.threshold, &mut kernels);
+            self.plan
+                .push((machine, element), n, self.component.threshold, &mut kernels);
         }
         kernels
     }
@@ -263,8 +305,7 @@ impl Expected {
 
     /// What happens to the elements of a member whose tensor has this type.
     pub fn function(&self, member: &Member, output: Format) -> Function {
-        let exact = self.norm.round(self.format);
-        self.function_for(member, output, exact, self.allowed_norm)
+        self.function_for(member, output, self.kept_norm(), self.allowed_norm)
     }
 
     /// The same for given norms: the exact one, and those that are allowed.
@@ -276,22 +317,30 @@ impl Expected {
         allowed: Interval,
     ) -> Function {
         let machine = Machine {
-            format: self.plan.scale_format(&self.declared, self.own, output),
+            format: self.declared.scale_for(self.own),
+        };
+        let element = Machine {
+            format: self.plan.element_format(&self.declared, self.own, output),
         };
         let keep = vec![Kernel::Keep];
+        let of = |norm| self.kernels(machine, element, norm);
         let (exact, allowed) = if member.scaled {
-            (self.kernels(machine, exact), self.kernels(machine, allowed))
+            (of(exact), of(allowed))
         } else {
             (keep.clone(), keep)
         };
-        let identity = exact.iter().chain(&allowed).all(|kernel| kernel.is_identity());
+        // A threshold that follows the norm may give 1 at both ends, and not between them.
+        let identity =
+            |kernel: &Kernel| kernel.is_identity() && (*kernel == Kernel::Keep || !self.plan.is_adaptive());
+        let identity = exact.iter().chain(&allowed).all(identity);
         let (relative, absolute) = if identity {
             (0.0, 0.0)
         } else {
-            self.plan.slack(&self.declared, machine.format, output)
+            let scale = self.plan.scale_format(machine.format, element.format);
+            self.plan.slack(&self.declared, scale, output)
         };
         Function {
-            machine,
+            machine: element,
             output,
             extent: member.extent(),
             rounding: self.declared.rounding,

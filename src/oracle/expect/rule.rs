@@ -85,23 +85,43 @@ impl Plan {
         }
     }
 
-    /// The type in which scales are computed for a tensor of type `leaf`, where the component's own is `own`: optax casts
-    /// its norm to the type of each leaf, the others promote.
-    pub(super) fn scale_format(&self, declared: &Declared, own: Format, leaf: Format) -> Format {
-        let per_leaf = matches!(
+    /// The type of the operations on the elements of a tensor of type `leaf`, in a component whose own is `own`. PyTorch
+    /// multiplies in place, optax casts its norm to the leaf: both stay in the tensor's type. The others promote.
+    pub(super) fn element_format(&self, declared: &Declared, own: Format, leaf: Format) -> Format {
+        let stays = matches!(
+            self.convention(),
+            Some(Convention::Torch | Convention::TorchBranch | Convention::Optax | Convention::OptaxJit)
+        );
+        declared.scale_for(if stays { leaf } else { own })
+    }
+
+    /// The type in which the factor is rounded: optax has none before it is in the tensor's type.
+    pub(super) fn scale_format(&self, component: Format, element: Format) -> Format {
+        match self.convention() {
+            Some(Convention::Optax | Convention::OptaxJit) => element,
+            _ => component,
+        }
+    }
+
+    /// Whether the threshold depends on the norm.
+    pub(super) fn is_adaptive(&self) -> bool {
+        matches!(
             self,
             Self::Rule {
-                rule: Rule::Norm {
-                    convention: Convention::Optax
-                        | Convention::OptaxJit
-                        | Convention::OptaxRms
-                        | Convention::OptaxRmsJit,
-                    ..
-                },
+                rule: Rule::Adaptive(_),
                 ..
             }
-        );
-        declared.scale_for(if per_leaf { leaf } else { own })
+        )
+    }
+
+    fn convention(&self) -> Option<Convention> {
+        match self {
+            Self::Rule {
+                rule: Rule::Norm { convention, .. },
+                ..
+            } => Some(*convention),
+            _ => None,
+        }
     }
 
     /// What the norm is held against.
@@ -119,8 +139,15 @@ impl Plan {
         }
     }
 
-    /// Adds the kernels for norm `n`: one, or one for each end of the other number.
-    pub(super) fn push(&self, m: Machine, n: f64, threshold: Option<f64>, kernels: &mut Vec<Kernel>) {
+    /// Adds the kernels for norm `n`: one, or one for each end of the other number. Norm and factor are of the first type,
+    /// the operations on elements in the second.
+    pub(super) fn push(
+        &self,
+        (m, element): (Machine, Machine),
+        n: f64,
+        threshold: Option<f64>,
+        kernels: &mut Vec<Kernel>,
+    ) {
         let Self::Rule {
             rule,
             second,
@@ -142,7 +169,9 @@ impl Plan {
         for &w in ends {
             kernels.push(match rule {
                 Rule::Keep => Kernel::Keep,
-                Rule::Norm { convention, .. } => convention::kernel(*convention, m, n, c, *elements),
+                Rule::Norm { convention, .. } => {
+                    convention::kernel(*convention, (m, element), n, c, *elements)
+                }
                 Rule::Value { form, .. } => Kernel::Value {
                     c: m.constant(c),
                     form: *form,

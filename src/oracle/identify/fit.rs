@@ -65,9 +65,9 @@ fn bits(
     found
 }
 
-/// The ulp, in the type of the elements, from the correctly rounded norm to the nearest that was implied.
+/// The ulp, in the type of the elements, from the norm of right sums to the nearest that was implied.
 fn distance(expected: &Expected, implied: Interval) -> u64 {
-    let exact = expected.norm.round(expected.format);
+    let exact = expected.kept_norm();
     if exact.is_nan() || implied.lo <= exact.hi && exact.lo <= implied.hi {
         return 0;
     }

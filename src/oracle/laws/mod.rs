@@ -16,7 +16,7 @@ use super::declared::Reduction;
 use super::format::{Format, same};
 use super::tensor::Tensor;
 use super::tolerance;
-use crate::clip::{ClipPolicy, Convention, Rule, Statistic, ValueForm};
+use crate::clip::{ClipPolicy, Confine, Convention, Edge, Role, Rule, Selection, Statistic, ValueForm};
 use std::fmt;
 
 /// A law.
@@ -218,7 +218,11 @@ impl Law {
 
 /// What a law promises for a policy, with exact norms.
 pub fn promise(law: Law, policy: &ClipPolicy) -> Promise {
+    let counts_alone = |selection: &Selection| selection.role == Role::Count;
     match &policy.rule {
+        // What one component does to all others is asked for, and what only counts is as long the second time.
+        _ if law == Law::Confinement && reaches_all(policy.edge) => Promise::Nothing,
+        _ if law == Law::Idempotence && policy.selections.iter().any(counts_alone) => Promise::Nothing,
         Rule::Norm { convention, .. } => by_norm(law, *convention, policy.statistic),
         Rule::Value { form, .. } => match (law, form) {
             // One side alone; and elements that share no scale.
@@ -234,17 +238,26 @@ pub fn promise(law: Law, policy: &ClipPolicy) -> Promise {
     }
 }
 
+/// Whether a component that is not finite decides about the others.
+fn reaches_all(edge: Edge) -> bool {
+    match edge {
+        Edge::Propagate => false,
+        Edge::Error => true,
+        Edge::Zero(confine) | Edge::Skip(confine) => confine == Confine::Global,
+    }
+}
+
 /// The table of the survey, section 4, by the kind of formula.
 fn by_norm(law: Law, convention: Convention, statistic: Statistic) -> Promise {
     use Convention as C;
-    // An ε that is added to the norm, and two operations on the element instead of one.
+    // An ε that the norm is raised by or to, and two operations on the element instead of one.
     let adds = matches!(
         convention,
-        C::Torch | C::TorchBranch | C::DeepSpeed { .. } | C::Mxnet
+        C::Torch | C::TorchBranch | C::DeepSpeed { .. } | C::Mxnet | C::TfPrivacy
     );
     let twice = matches!(
         convention,
-        C::Optax | C::OptaxJit | C::TfNorm | C::MindSpore | C::TfAverage
+        C::Optax | C::OptaxJit | C::TfNorm | C::MindSpore | C::TfAverage | C::TfAverageGraph
     );
     let by_count = matches!(statistic, Statistic::Rms | Statistic::Mean);
     let inexact_one = convention.measures_mean()
@@ -252,19 +265,34 @@ fn by_norm(law: Law, convention: Convention, statistic: Statistic) -> Promise {
             convention,
             C::TfGlobal | C::KerasGlobal | C::TfNorm | C::MindSpore
         );
-    // An ε breaks what is about scale, a mean what is about the set of elements.
+    // An ε breaks what is about scale, a mean what is about the set of elements. (Those of burn and Paddle are so small that
+    // `subject` leaves out the cases in which they count.)
     let speaks = match law {
         Law::Idempotence | Law::PowerOfTwo | Law::Unscale => !adds,
-        Law::Singletons => !adds && !convention.measures_mean(),
+        // burn keeps its threshold in F32.
+        Law::Singletons => !adds && !convention.measures_mean() && convention != C::Burn,
+        // Whoever takes a loss scale out changes what is below the threshold.
+        Law::IdentityBelow => !matches!(convention, C::DeepSpeed { loss_scale } if loss_scale != 1.0),
         Law::MonotoneOthers | Law::Refinement | Law::ZeroPadding => !by_count,
         _ => true,
     };
     let steps = twice || inexact_one;
+    // A tensor of one element is divided where a longer one is multiplied by a reciprocal.
+    let by_extent = matches!(
+        convention,
+        C::Optax | C::OptaxRms | C::OptaxRmsJit | C::TfAverageGraph
+    );
+    let by_power = !matches!(statistic, Statistic::Norm(p) if p == 1.0 || p == 2.0 || p == f64::INFINITY);
     match law {
         _ if !speaks => Promise::Nothing,
         Law::Bound | Law::Direction | Law::Idempotence => Promise::Budget,
+        // Powers are known to some units in the last place.
+        Law::PowerOfTwo | Law::Unscale if by_power => Promise::Budget,
         Law::IdentityBelow if inexact_one => Promise::Ulp(2),
-        Law::Shrink | Law::Singletons if twice || law == Law::Singletons => Promise::Ulp(2),
+        Law::SplitMerge | Law::ZeroPadding if by_extent => Promise::Ulp(2),
+        // Keras rounds c and 1/c apart, and their product may be above 1 in 16 bits.
+        Law::Shrink if twice || convention == C::KerasGlobal => Promise::Ulp(2),
+        Law::Singletons => Promise::Ulp(2),
         Law::MonotoneThreshold | Law::MonotoneOthers | Law::Refinement if steps => Promise::Ulp(4),
         _ => Promise::Bits,
     }

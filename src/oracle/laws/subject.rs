@@ -1,7 +1,7 @@
 //! The experiments: what each law asks of a clipper. Those that rearrange tensors are in `layout.rs`.
 
 use super::{Evidence, Law, Pair, Relation, Subject};
-use crate::clip::{ClipPolicy, Partition, Role, Rule, Statistic, Threshold};
+use crate::clip::{ClipPolicy, Convention, Partition, Role, Rule, Statistic, Threshold};
 use crate::oracle::case::Case;
 use crate::oracle::component::{Component, components};
 use crate::oracle::expect::{find, total};
@@ -17,7 +17,21 @@ pub(super) fn evidence(law: Law, case: &Case, subject: &mut Subject<'_>) -> Resu
     if case.policy.is_stateful() || !plain(case) && !matches!(law, Law::Determinism | Law::Odd) {
         return Ok(None);
     }
+    // The mean of nothing is none.
+    if found
+        .iter()
+        .any(|component| component.members.iter().all(|m| !m.counted))
+    {
+        return Ok(None);
+    }
     let experiment = Experiment { case, found, format };
+    // A law speaks about cases of its own making too.
+    let mut beyond = false;
+    let mut watched = |other: &Case| {
+        beyond |= !within(other);
+        subject(other)
+    };
+    let subject: &mut Subject<'_> = &mut watched;
     let relation = match law {
         Law::Shrink | Law::Bound | Law::MonotoneThreshold | Law::MonotoneOthers | Law::Refinement => {
             Relation::AtMost
@@ -47,9 +61,62 @@ pub(super) fn evidence(law: Law, case: &Case, subject: &mut Subject<'_>) -> Resu
         Law::Determinism => experiment.determinism(subject)?,
         Law::Singletons => experiment.singletons(subject)?,
     };
-    Ok(pairs
-        .filter(|pairs| !pairs.is_empty())
-        .map(|pairs| (relation, format, pairs)))
+    let pairs = pairs.filter(|pairs| !pairs.is_empty() && !beyond);
+    Ok(pairs.map(|pairs| (relation, format, pairs)))
+}
+
+/// Whether what the convention computes on the way stays inside the type, and its ε does not show, so that a law about
+/// real numbers holds for it up to roundings.
+fn within(case: &Case) -> bool {
+    let Rule::Norm { convention, .. } = case.policy.rule else {
+        return true;
+    };
+    let finite = |t: &Tensor| {
+        t.data
+            .values()
+            .into_iter()
+            .map(f64::abs)
+            .filter(|x| *x > 0.0 && x.is_finite())
+    };
+    let all: Vec<f64> = case.before.iter().flat_map(finite).collect();
+    let least = all.iter().copied().fold(f64::INFINITY, f64::min);
+    let (most, count) = (all.iter().copied().fold(0.0, f64::max), all.len() as f64);
+    let format = case.before.first().map_or(Format::F64, |t| t.data.format());
+    let (low, high) = (64.0 * format.min_normal(), format.max() / 64.0);
+    let thresholds = case
+        .policy
+        .selections
+        .iter()
+        .filter_map(|selection| match selection.role {
+            Role::Group(c) => Some(c.get()),
+            _ => None,
+        });
+    let own = case.policy.rule.threshold().map(Threshold::get);
+    thresholds.chain(own).all(|c| match convention {
+        // x·c
+        Convention::TfNorm | Convention::MindSpore | Convention::TfAverage => {
+            all.is_empty() || (low..high).contains(&(least * c)) && (low..high).contains(&(most * c))
+        }
+        // x/n, with a norm of at most √N times the largest element
+        Convention::Optax | Convention::OptaxJit => least / (most * count.sqrt()) > low || all.is_empty(),
+        // n/c
+        Convention::DivMax | Convention::OptaxRms | Convention::OptaxRmsJit => {
+            most * count.sqrt().max(1.0) < c * high
+        }
+        // n + the smallest normal number, and a threshold in F32
+        Convention::Burn => {
+            least * format.unit_roundoff() > 4.0 * format.min_normal() && f64::from(c as f32) == c
+        }
+        // ε where n <= 1e-30
+        Convention::PaddleNorm => least > 1e-29 || all.is_empty(),
+        _ => true,
+    }) && thresholds_fit(case, format)
+}
+
+/// Whether the thresholds, and their reciprocals, are normal numbers of the type.
+fn thresholds_fit(case: &Case, format: Format) -> bool {
+    let c = case.policy.rule.threshold().map_or(1.0, Threshold::get);
+    (16.0 * format.min_normal()..format.max() / 16.0).contains(&c)
 }
 
 /// The one type of all tensors; laws do not speak about mixed ones.
@@ -117,7 +184,12 @@ impl Experiment<'_> {
         };
         let expected = mapped(&self.run(subject)?);
         // What the map pushes below the normal numbers has lost digits.
-        let kept = |p: &Pair| p.expected == 0.0 || p.expected.abs() > 64.0 * self.format.min_normal();
+        let least = 64.0 * self.format.min_normal();
+        let kept = |p: &Pair| {
+            p.expected.abs() > least
+                || p.expected == 0.0 && p.got.abs() <= 0.0
+                || p.expected == 0.0 && p.got.abs() > least
+        };
         Ok(Some(
             differences(&expected, &subject(&other)?)
                 .into_iter()

@@ -114,7 +114,7 @@ fn policies() {
         ),
         (
             "component:1,tie=a.weight:c",
-            "g: `a.weight` is tied to `c`, which is not a parameter here of its shape",
+            "g: `a.weight` is tied to `c`, which is no other parameter of its shape here",
         ),
     ] {
         assert_eq!(refused(policy), why);
