@@ -165,7 +165,6 @@ pub(super) fn scaling(
         Convention::Optax => Scaling::ReciprocalTimes(n, c),
         Convention::OptaxJit => Scaling::OverTimes(n, c),
         Convention::OptaxRms => Scaling::Reciprocal(greatest(1.0, op(n / c))),
-        // Divisions in BF16 stay: that by a constant too.
         Convention::OptaxRmsJit if element == Element::Bf16 => Scaling::Reciprocal(greatest(1.0, op(n / c))),
         Convention::OptaxRmsJit => Scaling::Reciprocal(greatest(1.0, op(n * op(1.0 / c)))),
         Convention::OptaxExample => match least(op(c / n), 1.0) {
