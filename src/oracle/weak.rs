@@ -9,7 +9,7 @@
 //! of them passes.
 
 use super::case::Case;
-use super::component::Component;
+use super::component::{Component, Member};
 use super::declared::{Declared, Reduction};
 use super::format::Format;
 use crate::clip::Statistic;
@@ -53,12 +53,12 @@ pub(super) fn plausible(case: &Case, component: &Component, declared: &Declared,
 /// The distance of a norm with this sum of squares from the exact one.
 fn relative(statistic: Statistic, sum: f64, component: &Component, case: &Case, exact: f64) -> f64 {
     let elements = component.members.iter().filter(|member| member.counted);
-    let elements: usize = elements.map(|member| member.len()).sum();
+    let elements: usize = elements.map(Member::len).sum();
     debug_assert!(component.members.iter().all(|m| m.tensor < case.before.len()));
     let norm = match statistic {
         Statistic::Rms => (sum / elements as f64).sqrt(),
         Statistic::Mean => sum.sqrt() / elements as f64,
-        _ => sum.sqrt(),
+        Statistic::Norm(_) => sum.sqrt(),
     };
     // Squares beyond `F32` are another matter (`RANGE`).
     let off = (norm / exact - 1.0).abs();

@@ -45,7 +45,7 @@ fn pair(args: &Check, before: &Path, after: &Path) -> Result<Judged, Error> {
     let judgement = judge(&named.case, &candidate).map_err(|error| about(after, &error))?;
     Ok(Judged {
         named,
-        outcome: Outcome::Judged(judgement),
+        outcome: Outcome::Judged(Box::new(judgement)),
     })
 }
 
@@ -92,7 +92,7 @@ fn outcome(named: &NamedCase, result: &Path) -> Outcome {
 /// The verdict on an answer that errors call by this name.
 pub(super) fn verdict(named: &NamedCase, candidate: &Candidate, answer: &str) -> Outcome {
     match matched(&named.case).and_then(|()| judge(&named.case, candidate)) {
-        Ok(judgement) => Outcome::Judged(judgement),
+        Ok(judgement) => Outcome::Judged(Box::new(judgement)),
         Err(error) => Outcome::Cannot(format!("{answer}: {error}")),
     }
 }

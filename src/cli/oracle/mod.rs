@@ -29,7 +29,7 @@ use crate::oracle::Judgement;
 /// What became of a case.
 enum Outcome {
     /// There is a verdict.
-    Judged(Judgement),
+    Judged(Box<Judgement>),
     /// There is an answer or a case that cannot be judged, and why.
     Cannot(String),
     /// The program declined to answer.

@@ -21,7 +21,7 @@ pub(super) struct Evidence {
     pub(super) id: String,
     /// Whether it is out of tolerance, and whether it is to be clipped.
     pub(super) wrong: bool,
-    pub(super) clips: bool,
+    clipped: Clipped,
     /// The threshold, the exact norm, and the ε that the convention adds to it.
     pub(super) c: f64,
     pub(super) n: f64,
@@ -69,7 +69,7 @@ impl Evidence {
         Self {
             id: expected.component.id.clone(),
             wrong,
-            clips: expected.clipped != Clipped::No,
+            clipped: expected.clipped,
             c: expected.component.threshold.unwrap_or(f64::NAN),
             n: expected.norm.nearest.unwrap_or(expected.norm.interval.lo),
             eps: eps(&case.policy.rule),
@@ -88,6 +88,10 @@ impl Evidence {
             resolution: self.resolution * (FORMULA / SCATTER),
             ..self
         }
+    }
+
+    pub(super) fn clips(&self) -> bool {
+        self.clipped != Clipped::No
     }
 
     /// The denominator that was, and the one that was to be.

@@ -17,9 +17,9 @@ pub(super) fn find(case: &Case, all: &[Evidence]) -> Option<Reason> {
     factors(all).or_else(|| {
         let divides = matches!(case.policy.rule, Rule::Norm { .. });
         let wrong: Vec<&Evidence> = all.iter().filter(|e| e.wrong).collect();
-        let usable = |e: &&Evidence| e.clips && e.factor > 0.0 && e.n > 0.0 && e.c > 0.0;
+        let usable = |e: &&Evidence| e.clips() && e.factor > 0.0 && e.n > 0.0 && e.c > 0.0;
         // What is clipped and yet right must not contradict.
-        let clipped: Vec<&Evidence> = all.iter().filter(|e| e.clips).collect();
+        let clipped: Vec<&Evidence> = all.iter().filter(|e| e.clips()).collect();
         if !divides || !wrong.iter().all(usable) || !clipped.iter().all(usable) {
             return None;
         }
@@ -35,7 +35,7 @@ pub(super) fn find(case: &Case, all: &[Evidence]) -> Option<Reason> {
 
 /// Nothing was done at all.
 pub(super) fn unclipped(all: &[Evidence]) -> Option<Reason> {
-    (all.iter().any(|e| e.clips) && all.iter().all(|e| e.kept)).then(|| {
+    (all.iter().any(Evidence::clips) && all.iter().all(|e| e.kept)).then(|| {
         let text = "nothing was clipped: every element is as it was before".to_owned();
         Reason::new("nothing-clipped", text)
     })
@@ -43,7 +43,7 @@ pub(super) fn unclipped(all: &[Evidence]) -> Option<Reason> {
 
 /// What one number says if nothing better is found: by how much the threshold, or the norm, is off.
 pub(super) fn last(all: &[Evidence]) -> Option<Reason> {
-    let clipped: Vec<&Evidence> = all.iter().filter(|e| e.clips).collect();
+    let clipped: Vec<&Evidence> = all.iter().filter(|e| e.clips()).collect();
     let usable = |e: &&Evidence| e.uniform && e.factor > 0.0 && e.n > 0.0 && e.c > 0.0;
     clipped.iter().all(usable).then(|| threshold(&clipped)).flatten()
 }
@@ -52,10 +52,10 @@ pub(super) fn last(all: &[Evidence]) -> Option<Reason> {
 pub(super) fn hidden(case: &Case, all: &[Evidence]) -> Option<Reason> {
     let off: Vec<&Evidence> = all
         .iter()
-        .filter(|e| e.clips && !near(e.got(), e.due(), 3.0 * e.resolution))
+        .filter(|e| e.clips() && !near(e.got(), e.due(), 3.0 * e.resolution))
         .collect();
     let usable = |e: &&Evidence| e.uniform && e.factor > 0.0 && e.n > 0.0 && e.c > 0.0;
-    let clipped: Vec<&Evidence> = all.iter().filter(|e| e.clips).collect();
+    let clipped: Vec<&Evidence> = all.iter().filter(|e| e.clips()).collect();
     if off.len() < 3 || !clipped.iter().all(usable) || !matches!(case.policy.rule, Rule::Norm { .. }) {
         return None;
     }
@@ -77,7 +77,10 @@ fn factors(all: &[Evidence]) -> Option<Reason> {
     if wrong().all(|e| e.factor < 0.0) && wrong().all(|e| near(-e.factor, e.right, e.resolution)) {
         return Some(Reason::new("sign", "every element has the wrong sign".to_owned()));
     }
-    let (clipped, unclipped) = (all.iter().filter(|e| e.clips), all.iter().filter(|e| !e.clips));
+    let (clipped, unclipped) = (
+        all.iter().filter(|e| e.clips()),
+        all.iter().filter(|e| !e.clips()),
+    );
     let grown = |e: &Evidence| e.factor > 1.0 && e.n > 0.0 && e.is(e.due());
     let (clipped, unclipped): (Vec<_>, Vec<_>) = (clipped.collect(), unclipped.collect());
     if let Some(first) = unclipped.iter().find(|e| e.wrong)
@@ -311,7 +314,7 @@ fn threshold(clipped: &[&Evidence]) -> Option<Reason> {
 fn multiple(ratio: f64, resolution: f64) -> String {
     let whole = |x: f64| {
         let n = x.round();
-        (n >= 1.0 && n < 1e9 && near(x, n, 2.0 * resolution)).then_some(n)
+        ((1.0..1e9).contains(&n) && near(x, n, 2.0 * resolution)).then_some(n)
     };
     if let Some(n) = whole(ratio) {
         return format!("{n}");

@@ -26,7 +26,7 @@ pub(super) fn find(
     if case.policy.statistic != Statistic::L2 || !matches!(case.policy.rule, Rule::Norm { .. }) {
         return None;
     }
-    let usable = wrong().all(|(_, e)| e.uniform && e.clips && e.factor > 0.0);
+    let usable = wrong().all(|(_, e)| e.uniform && e.clips() && e.factor > 0.0);
     if !usable {
         return None;
     }
