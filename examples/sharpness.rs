@@ -51,7 +51,7 @@ fn main() {
     for &n in &sizes {
         let x = gradient(n, 7);
         for (row, kernel) in rows.iter_mut().zip(RIGHT.iter().chain(&WRONG)) {
-            row.push_str(&format!(" {} |", cell(&judged(kernel, &x)).trim_end()));
+            *row = format!("{row} {} |", cell(&judged(kernel, &x)).trim_end());
         }
     }
     let heads: Vec<String> = sizes.iter().map(ToString::to_string).collect();

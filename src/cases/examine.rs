@@ -170,7 +170,7 @@ impl<F: FnMut(&Case) -> Result<Vec<Tensor>, String>> Examiner<F> {
         self.found.judged += 1;
         match judge(&named.case, &Candidate::new(after)) {
             Ok(judgement) if judgement.passed() => {}
-            Ok(judgement) => self.report(named, Fault::Verdict(judgement)),
+            Ok(judgement) => self.report(named, Fault::Verdict(Box::new(judgement))),
             Err(error) => self.report(named, Fault::Malformed(error)),
         }
         true

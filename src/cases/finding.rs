@@ -22,7 +22,7 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// The verdict is none that passes.
-    Verdict(Judgement),
+    Verdict(Box<Judgement>),
     /// A law is broken.
     Law {
         /// The law.

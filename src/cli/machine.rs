@@ -1,7 +1,5 @@
 //! `cwgnc verify-machine`, and what the other commands say of the machine that they run on.
 
-#![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
-
 use super::progress::say;
 use super::{Error, print};
 use crate::gemm;

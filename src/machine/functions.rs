@@ -25,8 +25,11 @@ pub(super) fn numbers() -> impl Iterator<Item = Number> {
     plain.chain(typed).chain([order])
 }
 
+/// A name, the first and the last argument, and the function.
+type Function = (&'static str, f64, f64, fn(f64) -> f64);
+
 /// The functions of `libm` that a run, a record or a report is computed with, and where.
-const FUNCTIONS: [(&str, f64, f64, fn(f64) -> f64); 11] = [
+const FUNCTIONS: [Function; 11] = [
     ("exp", -40.0, 5.0, libm::exp),
     ("log", 1e-9, 30.0, libm::log),
     ("log1p", -0.9, 127.0, libm::log1p),

@@ -230,7 +230,7 @@ fn threshold(draw: &mut Draw, tensors: &[Tensor]) -> f64 {
             let format = *draw.of(&[t.data.format(), Format::F32, Format::F64]);
             let n = norm.round(format).hi;
             if n.is_finite() {
-                format.from_ordinal(format.ordinal(n) + draw.below(3) as i64 - 1)
+                format.from_ordinal(format.ordinal(n) + [-1, 0, 1][draw.below(3)])
             } else {
                 1.0
             }

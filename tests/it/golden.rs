@@ -69,10 +69,11 @@ fn write(runs: &[Golden]) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
+    let digits: Vec<String> = Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .collect();
+    digits.concat()
 }
 
 /// The program, in the folder of the package, by itself or under an emulator.
@@ -129,13 +130,13 @@ fn folded(digests: BTreeMap<String, String>) -> BTreeMap<String, String> {
         if files.len() <= MANY {
             return files;
         }
-        let lines: String = files
+        let lines: Vec<String> = files
             .iter()
             .map(|(path, digest)| format!("{path} {digest}\n"))
             .collect();
         vec![(
             format!("{folder}/ ({} files)", files.len()),
-            hex(lines.as_bytes()),
+            hex(lines.concat().as_bytes()),
         )]
     });
     entries.collect()

@@ -8,10 +8,13 @@ use cwgnc::oracle::{Candidate, Case, Format, Judgement, Reason, Tensor, judge};
 /// A tensor's number, its norm, all norms, and the threshold, to the factor.
 type Factor = Box<dyn Fn(usize, f64, &[f64], f64) -> f64>;
 
+/// From gradients and a threshold to what comes out.
+type Clipper = Box<dyn Fn(&[Tensor], f64) -> Vec<Tensor>>;
+
 struct Row {
     policy: String,
     format: Format,
-    after: Box<dyn Fn(&[Tensor], f64) -> Vec<Tensor>>,
+    after: Clipper,
     /// The reason's name, or `POLICY`.
     name: &'static str,
     /// A part of the first line.
@@ -27,7 +30,7 @@ fn norm(tensor: &Tensor) -> f64 {
 }
 
 /// `RN(x·RN(k))` with a factor for each tensor.
-fn scaled(factor: Factor) -> Box<dyn Fn(&[Tensor], f64) -> Vec<Tensor>> {
+fn scaled(factor: Factor) -> Clipper {
     Box::new(move |before, c| {
         let norms: Vec<f64> = before.iter().map(norm).collect();
         let one = |(i, t): (usize, &Tensor)| {

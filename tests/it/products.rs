@@ -73,7 +73,7 @@ fn check<T: Real>(m: usize, k: usize, n: usize) {
         same("mul", &product, &|out| gemm::mul(a, b, out));
         same("mul_serial", &product, &|out| gemm::mul_serial(a, b, out));
         same("mul_add_row", &with_row, &|out| {
-            gemm::mul_add_row(a, b, row.view(), out)
+            gemm::mul_add_row(a, b, row.view(), out);
         });
     }
 }
