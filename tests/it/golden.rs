@@ -110,7 +110,7 @@ fn perform(run: &Golden, out: &Path) -> BTreeMap<String, String> {
             .map(|part| part.to_string_lossy())
             .collect();
         let bytes = fs::read(&path).expect("a file that was just written");
-        let bytes = without_the_machine(&path, bytes);
+        let bytes = without_the_machine(&path, bytes, &out.to_string_lossy());
         if let Some(bytes) = bytes {
             digests.insert(name.join("/"), hex(&bytes));
         }
@@ -155,9 +155,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What is promised of a file: all of it, but for what JSON files say of time, threads, processor and version. A journal is in
-/// the order in which runs end.
-fn without_the_machine(path: &Path, bytes: Vec<u8>) -> Option<Vec<u8>> {
+/// What is promised of a file: all of it, but for what JSON files say of time, threads, processor and version, and of the folder
+/// `out` that they lie in. A journal is in the order in which runs end.
+fn without_the_machine(path: &Path, bytes: Vec<u8>, out: &str) -> Option<Vec<u8>> {
     let name = path.file_name()?.to_string_lossy();
     let is_json = path
         .extension()
@@ -172,7 +172,7 @@ fn without_the_machine(path: &Path, bytes: Vec<u8>) -> Option<Vec<u8>> {
                 strip(&mut value);
                 format!("{value}\n")
             });
-            Some(lines.collect::<String>().into_bytes())
+            Some(lines.collect::<String>().replace(out, "OUT").into_bytes())
         }
     }
 }
@@ -295,15 +295,18 @@ fn golden_runs_cover_what_they_should() {
 /// Numbers are kept to the last digit, and only what tells of the machine is left out.
 #[test]
 fn what_a_digest_leaves_out() {
-    let text = br#"{"loss": 0.1000000000000000055, "eval_runtime": 1, "a": [{"seconds": 2, "threads": 3, "b": -0.0}]}"#;
-    let kept = without_the_machine(Path::new("x.json"), text.to_vec()).expect("kept");
+    let text = br#"{"loss": 0.1000000000000000055, "eval_runtime": 1, "a": [{"seconds": 2, "threads": 3, "b": -0.0}], "c": "/a/b/c"}"#;
+    let kept = without_the_machine(Path::new("x.json"), text.to_vec(), "/a/b").expect("kept");
     assert_eq!(
         String::from_utf8_lossy(&kept),
-        "{\"loss\":0.1,\"a\":[{\"b\":-0.0}]}\n"
+        "{\"loss\":0.1,\"a\":[{\"b\":-0.0}],\"c\":\"OUT/c\"}\n"
     );
-    assert_eq!(without_the_machine(Path::new("journal.jsonl"), Vec::new()), None);
     assert_eq!(
-        without_the_machine(Path::new("x.csv"), b"seconds".to_vec()),
+        without_the_machine(Path::new("journal.jsonl"), Vec::new(), "/a/b"),
+        None
+    );
+    assert_eq!(
+        without_the_machine(Path::new("x.csv"), b"seconds".to_vec(), "/a/b"),
         Some(b"seconds".to_vec())
     );
 }

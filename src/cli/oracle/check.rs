@@ -6,7 +6,7 @@ use super::input::{about, case, files, plain_candidate, plain_case};
 use super::{Judged, Outcome, exit_code, records};
 use crate::cases::NamedCase;
 use crate::cases::file::{EXTENSION, read_result};
-use crate::oracle::{Candidate, judge, matched};
+use crate::oracle::{Candidate, judge};
 use std::path::Path;
 
 /// Runs the command.
@@ -91,7 +91,7 @@ fn outcome(named: &NamedCase, result: &Path) -> Outcome {
 
 /// The verdict on an answer that errors call by this name.
 pub(super) fn verdict(named: &NamedCase, candidate: &Candidate, answer: &str) -> Outcome {
-    match matched(&named.case).and_then(|()| judge(&named.case, candidate)) {
+    match judge(&named.case, candidate) {
         Ok(judgement) => Outcome::Judged(Box::new(judgement)),
         Err(error) => Outcome::Cannot(format!("{answer}: {error}")),
     }
