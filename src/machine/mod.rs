@@ -1,9 +1,9 @@
 //! Does this machine give the reference's bits? Numbers that every machine must agree on, and the first that does not.
 //!
-//! Products are held against their definition ([`specification`](crate::gemm::specification)). All else has its bits written
-//! down: functions, fresh weights, what the layers of three small models compute forward and backward, and a few steps of
-//! training. The list, `reference.txt`, goes from what is simple to what is made of it, so that the first difference names
-//! the cause. `cwgnc verify-machine` is this module as a command; `docs/numerics.md` has the promise.
+//! Products are held against their definition ([`specification`]). All else has its bits written down: functions, fresh
+//! weights, what the layers of three small models compute forward and backward, and a few steps of training. The list,
+//! `reference.txt`, goes from what is simple to what is made of it, so that the first difference names the cause.
+//! `cwgnc verify-machine` is this module as a command; `docs/numerics.md` has the promise.
 
 mod functions;
 mod training;
