@@ -14,10 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = ClipPolicy {
         partition: Partition::Row,
         statistic: Statistic::Rms,
-        rule: Rule::Norm {
-            threshold: Threshold::new(0.5)?,
-            convention: Convention::Exact,
-        },
+        rule: Rule::norm(Threshold::new(0.5)?, Convention::Exact),
         edge: Edge::Error,
         selections: Vec::new(),
     };

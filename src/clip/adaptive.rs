@@ -178,8 +178,9 @@ fn average(norms: &[f64]) -> Memory {
 
 fn by_norm<T: Real>(convention: Convention, c: f64, m: &Measured) -> Decision<T> {
     let n = m.statistic;
-    let clipped = m.verdict(n, |n| convention.exceeds::<T>(n, c, m.elements));
-    let scaling: Scaling<T> = convention.scaling(n, c, m.elements);
+    let eps = convention.eps().unwrap_or_default();
+    let clipped = m.verdict(n, |n| convention.exceeds::<T>(n, c, eps, m.elements));
+    let scaling: Scaling<T> = convention.scaling(n, c, eps, m.elements);
     Decision::scale(scaling, Some(c), clipped)
 }
 

@@ -69,11 +69,20 @@ pub(super) fn beside<'a>(
     Ok(())
 }
 
-/// The convention takes every threshold.
+/// The convention takes every threshold, and has an ε if one is given.
 pub(super) fn thresholds(policy: &ClipPolicy, plan: &Plan) -> Result<(), ClipError> {
-    let Rule::Norm { convention, .. } = policy.rule else {
+    let Rule::Norm { convention, eps, .. } = policy.rule else {
         return Ok(());
     };
+    let usual = convention.eps();
+    if eps.to_bits() != usual.unwrap_or(0.0).to_bits()
+        && (usual.is_none() || !(0.0..f64::INFINITY).contains(&eps))
+    {
+        return Err(ClipError::Epsilon {
+            convention: convention.name(),
+            eps,
+        });
+    }
     let thresholds = policy.rule.threshold().into_iter();
     let all = thresholds.chain(plan.components.iter().filter_map(|c| c.threshold));
     all.into_iter()

@@ -174,6 +174,15 @@ impl Convention {
         Self::DivMax,
     ];
 
+    /// The ε that the source adds to the norm, where it adds one that may be another; `eps=` of a policy.
+    pub fn eps(self) -> Option<f64> {
+        match self {
+            Self::Torch | Self::TorchBranch | Self::DeepSpeed { .. } => Some(1e-6),
+            Self::Mxnet => Some(1e-8),
+            _ => None,
+        }
+    }
+
     /// Whether the statistic is [`Statistic::Mean`](super::Statistic::Mean), whatever the policy says.
     pub fn measures_mean(self) -> bool {
         matches!(self, Self::TfAverage | Self::TfAverageGraph)

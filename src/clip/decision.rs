@@ -95,10 +95,10 @@ impl<T: Real> Decision<T> {
         let c = threshold.map_or(f64::NAN, Threshold::get);
         let n = m.statistic;
         match *rule {
-            Rule::Norm { convention, .. } => {
+            Rule::Norm { convention, eps, .. } => {
                 let n = if convention.measures_mean() { m.two } else { n };
-                let clipped = m.verdict(n, |n| convention.exceeds::<T>(n, c, m.elements));
-                Self::scale(convention.scaling(n, c, m.elements), Some(c), clipped)
+                let clipped = m.verdict(n, |n| convention.exceeds::<T>(n, c, eps, m.elements));
+                Self::scale(convention.scaling(n, c, eps, m.elements), Some(c), clipped)
             }
             // No element that counts is above a p-norm.
             Rule::Value { .. }

@@ -106,6 +106,13 @@ pub enum ClipError {
         /// What it takes.
         expected: &'static str,
     },
+    /// The convention has no ε, or this is none.
+    Epsilon {
+        /// The convention.
+        convention: &'static str,
+        /// The ε.
+        eps: f64,
+    },
     /// The partition cannot cut a tensor of this shape.
     Axes {
         /// The parameter.
@@ -164,6 +171,12 @@ impl fmt::Display for ClipError {
                 threshold,
                 expected,
             } => write!(f, "convention `{convention}` takes {expected}, not {threshold}"),
+            Self::Epsilon { convention, eps } => {
+                write!(
+                    f,
+                    "convention `{convention}` takes no ε of {eps} (Convention::eps)"
+                )
+            }
             Self::Axes {
                 parameter,
                 shape,

@@ -2,7 +2,7 @@
 
 use super::error::{PolicyError, nearest};
 use super::rule::{Adaptive, Curve, Floor, Rule, SpikeTarget, ValueForm};
-use super::threshold::Threshold;
+use super::threshold::{Threshold, plain};
 
 /// A number of a rule, to be printed or set.
 pub(super) enum Number<'a> {
@@ -17,7 +17,7 @@ impl Number<'_> {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Threshold(c) => c.to_string(),
-            Self::Real(x, _) => x.to_string(),
+            Self::Real(x, _) => plain(**x),
             Self::Count(n, _) => n.to_string(),
         }
     }
@@ -68,8 +68,18 @@ impl Rule {
         use Number::{Real, Threshold};
         match self {
             Self::Keep => vec![],
-            Self::Norm { threshold, .. }
-            | Self::Value { threshold, .. }
+            Self::Norm {
+                threshold,
+                convention,
+                eps,
+            } => {
+                let mut numbers = vec![("", Threshold(threshold))];
+                if convention.eps().is_some() {
+                    numbers.push(("eps", Real(eps, POSITIVE)));
+                }
+                numbers
+            }
+            Self::Value { threshold, .. }
             | Self::Soft { threshold, .. }
             | Self::SoftNorm { threshold }
             | Self::Spam { threshold } => vec![("", Threshold(threshold))],
@@ -110,7 +120,10 @@ impl Rule {
 
     pub(super) fn set_variant(&mut self, text: &str) -> Result<(), PolicyError> {
         match self {
-            Self::Norm { convention, .. } => *convention = text.parse()?,
+            Self::Norm { convention, eps, .. } => {
+                *convention = text.parse()?;
+                *eps = convention.eps().unwrap_or(0.0);
+            }
             Self::Value { form, .. } => *form = choose(text, ValueForm::ALL, ValueForm::name)?,
             Self::Soft { curve, .. } => *curve = choose(text, Curve::ALL, Curve::name)?,
             Self::Normalise { floor, .. } => *floor = choose(text, Floor::ALL, Floor::name)?,

@@ -32,13 +32,13 @@ pub(super) fn decide(
     let c = component.threshold.map(Threshold::get);
     match (handling, &policy.rule) {
         (Handling::Adaptive(rule, memory, step), _) => adaptive(element, rule, memory, m, step),
-        (Handling::Plain, Rule::Norm { convention, .. }) => {
+        (Handling::Plain, Rule::Norm { convention, eps, .. }) => {
             let n = if convention.measures_mean() {
                 m.two
             } else {
                 m.statistic
             };
-            by_norm(element, *convention, n, c.unwrap_or(f64::NAN), m)
+            by_norm(element, (*convention, *eps), n, c.unwrap_or(f64::NAN), m)
         }
         (Handling::Plain, Rule::Agc { eps, .. }) => agc(element, c.unwrap_or(f64::NAN), *eps, m),
         (handling, _) => rounded(element, Decision::handled(policy, component, m, handling)),
@@ -55,7 +55,7 @@ pub(super) fn overflows(rule: &Rule, element: Element, m: &Measured) -> bool {
     !kept.is_finite()
 }
 
-fn by_norm(element: Element, convention: Convention, n: f64, c: f64, m: &Measured) -> Decision<f64> {
+fn by_norm(element: Element, convention: (Convention, f64), n: f64, c: f64, m: &Measured) -> Decision<f64> {
     let clipped = m.verdict(n, |n| exceeds(element, convention, n, c, m.elements));
     let scaling = scaling(element, convention, n, c, m.elements);
     Decision::scale(scaling, Some(c), clipped)
@@ -91,7 +91,13 @@ fn adaptive(
         }
     };
     match wide.threshold {
-        Some(c) => by_norm(element, convention, m.statistic, c, m),
+        Some(c) => by_norm(
+            element,
+            (convention, convention.eps().unwrap_or(0.0)),
+            m.statistic,
+            c,
+            m,
+        ),
         None => wide,
     }
 }
@@ -128,11 +134,11 @@ impl Operations<(), ()> {
     }
 }
 
-/// [`Convention::scaling`] in a 16-bit type: `n` in `f64`, the 2-norm for `tf-average`. XLA keeps divisions in BF16, also
+/// [`Convention::scaling`] in a 16-bit type, of a convention with its ε: `n` in `f64`, the 2-norm for `tf-average`. XLA keeps divisions in BF16, also
 /// those by a constant (measured, jax 0.10.2).
 pub(super) fn scaling(
     element: Element,
-    convention: Convention,
+    (convention, eps): (Convention, f64),
     n: f64,
     c: f64,
     elements: usize,
@@ -145,8 +151,8 @@ pub(super) fn scaling(
     let scaling = match convention {
         Convention::Exact if n64 <= c64 => Scaling::Keep,
         Convention::Exact => Scaling::Times(of(c64 / n64)),
-        Convention::Torch => one_at_most(op(op(1.0 / op(n + of(1e-6))) * bare)),
-        Convention::TorchBranch => match c64 / (n + 1e-6) {
+        Convention::Torch => one_at_most(op(op(1.0 / op(n + of(eps))) * bare)),
+        Convention::TorchBranch => match c64 / (n + eps) {
             k if k < 1.0 => Scaling::Times(scalar(k)),
             _ => Scaling::Keep,
         },
@@ -155,10 +161,10 @@ pub(super) fn scaling(
         }
         Convention::DeepSpeed { loss_scale } => {
             let s = scalar(loss_scale);
-            let clip = greatest(op(op(op(n / s) + scalar(1e-6)) / bare), 1.0);
+            let clip = greatest(op(op(op(n / s) + scalar(eps)) / bare), 1.0);
             Scaling::Times(op(1.0 / op(clip * s)))
         }
-        Convention::Mxnet => one_at_most(op(bare / op(n + scalar(1e-8)))),
+        Convention::Mxnet => one_at_most(op(bare / op(n + scalar(eps)))),
         // burn keeps thresholds in f32.
         Convention::Burn => one_at_most(op(op(1.0 / op(n + element.min_normal())) * bare)),
         Convention::Optax | Convention::OptaxJit | Convention::JaxExample if n < c => Scaling::Keep,
@@ -202,9 +208,9 @@ pub(super) fn scaling(
 }
 
 /// [`Convention::exceeds`] in a 16-bit type.
-fn exceeds(element: Element, convention: Convention, n: f64, c: f64, elements: usize) -> bool {
+fn exceeds(element: Element, (convention, eps): (Convention, f64), n: f64, c: f64, elements: usize) -> bool {
     let (kept, limit) = (element.round(n), element.round(c));
-    let factor = || scaling(element, convention, n, c, elements).factor();
+    let factor = || scaling(element, (convention, eps), n, c, elements).factor();
     let below = match convention {
         Convention::Exact => n <= c,
         Convention::TfAverage | Convention::TfAverageGraph => n / elements as f64 <= c,

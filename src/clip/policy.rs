@@ -59,10 +59,7 @@ impl ClipPolicy {
     pub fn norm(partition: Partition, threshold: Threshold, convention: Convention) -> Self {
         Self {
             partition,
-            ..Self::of(Rule::Norm {
-                threshold,
-                convention,
-            })
+            ..Self::of(Rule::norm(threshold, convention))
         }
     }
 
@@ -252,6 +249,15 @@ impl ClipPolicy {
 }
 
 impl Rule {
+    /// [`Rule::Norm`] with the convention's usual ε.
+    pub fn norm(threshold: Threshold, convention: Convention) -> Self {
+        Self::Norm {
+            threshold,
+            convention,
+            eps: convention.eps().unwrap_or(0.0),
+        }
+    }
+
     /// The partition of the rule's text form without `by=`.
     pub(super) fn usual_partition(&self) -> Partition {
         match self {
@@ -262,7 +268,7 @@ impl Rule {
     }
 
     /// The statistic of the rule's text form without `norm=`.
-    pub(super) fn usual_statistic(&self) -> Statistic {
+    pub(crate) fn usual_statistic(&self) -> Statistic {
         match self {
             Self::Norm { convention, .. } if convention.measures_mean() => Statistic::Mean,
             Self::Value { .. } | Self::Adaptive(Adaptive::StableSpam { .. }) => Statistic::MAX,
@@ -273,13 +279,9 @@ impl Rule {
     /// An example of each rule, with usual settings.
     pub(super) fn examples() -> Vec<Self> {
         let threshold = Threshold::unchecked(1.0);
-        let convention = Convention::Torch;
         vec![
             Self::Keep,
-            Self::Norm {
-                threshold,
-                convention,
-            },
+            Self::norm(threshold, Convention::Torch),
             Self::Value {
                 threshold,
                 form: ValueForm::Torch,

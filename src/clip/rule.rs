@@ -11,12 +11,14 @@ use super::threshold::Threshold;
 pub enum Rule {
     /// `none`: measure, and keep every gradient.
     Keep,
-    /// `PARTITION:C@CONVENTION`: bring `n` down to `c`, by the convention's formula.
+    /// `PARTITION:C@CONVENTION,eps=E`: bring `n` down to `c`, by the convention's formula.
     Norm {
         /// `c`.
         threshold: Threshold,
         /// The formula.
         convention: Convention,
+        /// `ε`, which is added to `n`: [`Convention::eps`] unless the source was given another; 0 where it has none.
+        eps: f64,
     },
     /// `value:C@FORM`: clip each element; norms are only reported.
     Value {

@@ -121,29 +121,30 @@ impl Convention {
         })
     }
 
-    /// What this convention does to a component with statistic `n` in `f64`, at threshold `c`. `elements` is `N` of
-    /// `tf-average` and `tf-average-graph`, whose `n` is the 2-norm.
-    pub fn scaling<T: Real>(self, n: f64, c: f64, elements: usize) -> Scaling<T> {
+    /// What this convention does to a component with statistic `n` in `f64`, at threshold `c`. `eps` is added to the
+    /// norm by those that have an ε ([`Convention::eps`]). `elements` is `N` of `tf-average` and `tf-average-graph`, whose
+    /// `n` is the 2-norm.
+    pub fn scaling<T: Real>(self, n: f64, c: f64, eps: f64, elements: usize) -> Scaling<T> {
         let (n64, c64) = (n, c);
         let (n, c, one) = (T::of(n), T::of(c), T::one());
         let scaling = match self {
             Self::Exact if n64 <= c64 => Scaling::Keep,
             Self::Exact => Scaling::Times(T::of(c64 / n64)),
-            Self::Torch => Scaling::Times(least(one / (n + T::of(1e-6)) * c, one)),
-            Self::TorchBranch => match c64 / (n.widen() + 1e-6) {
+            Self::Torch => Scaling::Times(least(one / (n + T::of(eps)) * c, one)),
+            Self::TorchBranch => match c64 / (n.widen() + eps) {
                 k if k < 1.0 => Scaling::Times(T::of(k)),
                 _ => Scaling::Keep,
             },
             Self::DeepSpeed { loss_scale } => {
                 let s = T::of(loss_scale);
                 let clip = if c64 > 0.0 {
-                    greatest((n / s + T::of(1e-6)) / c, one)
+                    greatest((n / s + T::of(eps)) / c, one)
                 } else {
                     one
                 };
                 Scaling::Times(one / (clip * s))
             }
-            Self::Mxnet => Scaling::Times(least(c / (n + T::of(1e-8)), one)),
+            Self::Mxnet => Scaling::Times(least(c / (n + T::of(eps)), one)),
             // burn keeps thresholds in f32 whatever the gradient's type.
             Self::Burn => {
                 let c = T::of(f64::from(c64 as f32));
@@ -192,7 +193,7 @@ impl Convention {
     /// Whether the convention takes a component with this statistic for one that is to be clipped: its own comparison
     /// where it has one, a factor below 1 where it has an ε, `n > c` otherwise. NaN exceeds every threshold, unless the
     /// source's own comparison then keeps the gradients.
-    pub fn exceeds<T: Real>(self, n: f64, c: f64, elements: usize) -> bool {
+    pub fn exceeds<T: Real>(self, n: f64, c: f64, eps: f64, elements: usize) -> bool {
         let (in_t, limit) = (T::of(n), T::of(c));
         let below = match self {
             Self::Exact => n <= c,
@@ -206,7 +207,7 @@ impl Convention {
                 } else {
                     1.0
                 };
-                self.scaling::<T>(n, c, elements).factor() * s >= 1.0
+                self.scaling::<T>(n, c, eps, elements).factor() * s >= 1.0
             }
             Self::TfAverage | Self::TfAverageGraph => n / elements as f64 <= c,
             _ => in_t <= limit,

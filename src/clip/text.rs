@@ -12,7 +12,7 @@
 //! | rule | number | variants, first the usual one | options with their usual values |
 //! |---|---|---|---|
 //! | `none` | | | |
-//! | a partition | `c` | every [`Convention`](super::Convention) | |
+//! | a partition | `c` | every [`Convention`](super::Convention) | `eps=0.000001`, `0.00000001` for `mxnet`, where there is one |
 //! | `value` | `c` | `torch`, `tf`, `paper` | |
 //! | `soft` | `c` | `rational`, `tanh`, `mu-law` | |
 //! | `soft-norm` | `c` | | |
@@ -52,6 +52,8 @@ impl fmt::Display for ClipPolicy {
             write!(f, "{}", rule.name())?;
         }
         let (variant, usual_variant) = (rule.variant(), usual.variant());
+        // The usual numbers are those of the variant.
+        let _ = usual.set_variant(&variant);
         let mut numbers = rule.numbers().into_iter().zip(usual.numbers()).peekable();
         if let Some(((_, number), _)) = numbers.next_if(|((key, _), _)| key.is_empty()) {
             write!(f, ":{}", number.text())?;
@@ -279,6 +281,11 @@ mod tests {
             "component:0",
             "component:0.05@exact",
             "global:1@deepspeed/1024",
+            "component:0.05,eps=0.00001",
+            "component:0.05@mxnet,eps=0,edge=error",
+            "component:1e-30",
+            "component:1e300@exact",
+            "component:0.30000000000000004",
             "module:1@tf-global,norm=inf",
             "layer:1,norm=rms,edge=skip-all",
             "axes-0-1:2",
@@ -314,6 +321,16 @@ mod tests {
         assert_eq!("global:1.0".parse(), ClipPolicy::torch_global(1.0));
         assert_eq!("component:1@div-max,norm=rms".parse(), ClipPolicy::adafactor(1.0));
         assert_eq!("none".parse(), Ok(ClipPolicy::none()));
+        // The usual ε is that of the convention, and is not printed.
+        for (text, usual) in [
+            ("global:1,eps=1e-6", "global:1"),
+            ("global:1@mxnet,eps=1e-8", "global:1@mxnet"),
+        ] {
+            assert_eq!(
+                text.parse::<ClipPolicy>().map(|p| p.to_string()).as_deref(),
+                Ok(usual)
+            );
+        }
     }
 
     /// Every rule, partition, edge rule and variant has a text form.
@@ -352,7 +369,7 @@ mod tests {
         assert_eq!(error("component:"), format!("clipping threshold `` {rule}"));
         assert_eq!(
             error("component:0,05"),
-            "unknown option `05`; nearest: by, tie, norm"
+            "unknown option `05`; nearest: by, tie, eps"
         );
         assert_eq!(
             error("component:1@tensorflow"),
@@ -366,6 +383,14 @@ mod tests {
         assert_eq!(
             error("agc:1,epsilon=1"),
             "unknown option `epsilon`; nearest: eps, follow, edge"
+        );
+        assert_eq!(
+            error("component:1@exact,eps=1"),
+            "unknown option `eps`; nearest: by, tie, edge"
+        );
+        assert_eq!(
+            error("component:1,eps=-1"),
+            "`eps=-1`: not a number of at least 0"
         );
         assert_eq!(error("agc:1,eps=-1"), "`eps=-1`: not a number of at least 0");
         assert_eq!(error("zclip:2,warmup=x"), "`warmup=x`: not a whole number");

@@ -50,6 +50,16 @@ impl Threshold {
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&plain(self.0))
+    }
+}
+
+/// A number as policies print it: with an exponent where it would be long without.
+pub(super) fn plain(x: f64) -> String {
+    let (text, short) = (x.to_string(), format!("{x:e}"));
+    if text.len() > 16 && short.len() < text.len() {
+        short
+    } else {
+        text
     }
 }

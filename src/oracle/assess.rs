@@ -11,20 +11,17 @@
 
 use super::case::{Candidate, Case};
 use super::declared::{Declared, Reduction};
-use super::expect::{Expected, Function, find};
+use super::expect::{Expected, find};
 use super::format::Format;
 use super::implied::{Implied, Look};
 use super::interval::Interval;
-use super::tally::{List, Tally, bucket, distance};
+use super::tally::{List, Tally, distance};
 use super::tensor::Tensor;
 use super::tolerance::{self, NormBound};
 use super::verdict::{ComponentJudgement, Mismatch, Place, Verdict};
+use super::walk::walk;
 use super::weak;
 use crate::clip::Clipped;
-use rayon::prelude::*;
-
-/// Elements that are walked over in one go; a tensor's parts are walked over in parallel.
-const PART: usize = 1 << 16;
 
 /// A component and what is held against it.
 pub(super) struct Subject<'a> {
@@ -151,12 +148,17 @@ impl Subject<'_> {
             if off.is_some_and(|off| off > above) {
                 continue;
             }
+            // Some thousands of elements rule out most of what is wrong, and cost next to nothing.
+            if off.is_none() && !self.sample_holds() {
+                continue;
+            }
             let limit = weak::plausible(self.case, &self.expected.component, &declared, exact.hi);
             let limit = limit.min(f64::MAX);
             if off.is_some_and(|off| off > limit) {
                 continue;
             }
-            if self.tally(declared.up_to(limit)).mismatched.count == 0 {
+            self.expected.declare(self.case, declared.up_to(limit));
+            if self.sample_holds() && self.tally(declared.up_to(limit)).mismatched.count == 0 {
                 return Some(Verdict::Weak {
                     component: self.expected.component.id.clone(),
                     needs: reduction,
@@ -185,6 +187,11 @@ impl Subject<'_> {
         Some(Verdict::Vacuous { off, bound, limit })
     }
 
+    /// Whether a sample of the elements is within what is allowed now.
+    fn sample_holds(&self) -> bool {
+        holds(self.case, self.after, self.expected, Look::Sample)
+    }
+
     fn accumulator(&self) -> Format {
         self.case
             .declared
@@ -194,6 +201,20 @@ impl Subject<'_> {
 
 fn overlap(allowed: Interval, implied: Interval) -> bool {
     allowed.is_nan() || implied.lo <= allowed.hi && allowed.lo <= implied.hi
+}
+
+/// Whether the elements that are looked at are within what is allowed; stops at the first that is not.
+pub(super) fn holds(case: &Case, after: &[&Tensor], expected: &Expected, look: Look) -> bool {
+    expected.component.members.iter().all(|member| {
+        let before = &case.before[member.tensor];
+        let moments = find(&case.second_moments, &before.name);
+        let function = expected.function(member, before.data.format());
+        look.at(member.len()).map(|k| member.index(k)).all(|i| {
+            let v = moments.map_or(0.0, |v| v.get(i));
+            let allowed = function.allowed(before.data.get(i), v);
+            allowed.contains(after[member.tensor].data.get(i))
+        })
+    })
 }
 
 /// The distance between two intervals, as a share of the first; infinite where that is not defined.
@@ -262,63 +283,4 @@ fn returned(candidate: &Candidate, expected: &Expected, tally: &mut Tally) {
             ulp: u64::MAX,
         });
     }
-}
-
-/// Judges the elements of a component.
-fn walk(case: &Case, after: &[&Tensor], expected: &Expected) -> Tally {
-    let mut tally = Tally::default();
-    for member in &expected.component.members {
-        let before = &case.before[member.tensor];
-        let format = before.data.format();
-        let moments = find(&case.second_moments, &before.name);
-        let function: Function = expected.function(member, format);
-        let part = |start: usize| {
-            let mut tally = Tally::default();
-            let end = (start + PART).min(member.len());
-            if let Some(all) = member.range() {
-                let range = all.start + start..all.start + end;
-                let (x, y) = (
-                    before.data.slice(range.clone()),
-                    after[member.tensor].data.slice(range),
-                );
-                if function.is_at_once(x, y) {
-                    tally.histogram[0] += (end - start) as u64;
-                    return tally;
-                }
-            }
-            for k in start..end {
-                let i = member.index(k);
-                let (x, y) = (before.data.get(i), after[member.tensor].data.get(i));
-                let v = moments.map_or(0.0, |v| v.get(i));
-                let exact = function.exact(x, v);
-                let ulp = distance(format, exact, y);
-                tally.histogram[bucket(ulp)] += 1;
-                tally.ulp = tally.ulp.max(ulp);
-                if ulp == 0 {
-                    continue;
-                }
-                let allowed = function.allowed(x, v);
-                let used = tally.count(format, exact, allowed, y);
-                if used <= 1.0 {
-                    tally.share = tally.share.max(used);
-                } else {
-                    tally.mismatched.push(|| Mismatch {
-                        component: expected.component.id.clone(),
-                        place: Place::Element {
-                            tensor: before.name.clone(),
-                            index: i,
-                        },
-                        expected: allowed,
-                        got: y,
-                        ulp: distance(format, allowed, y),
-                    });
-                }
-            }
-            tally
-        };
-        let parts = member.len().div_ceil(PART);
-        let parts: Vec<Tally> = (0..parts).into_par_iter().map(|p| part(p * PART)).collect();
-        tally = parts.into_iter().fold(tally, Tally::merge);
-    }
-    tally
 }

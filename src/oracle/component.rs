@@ -52,6 +52,7 @@ impl Member {
     }
 
     /// Where the `k`th element lies in its tensor.
+    #[inline]
     pub fn index(&self, mut k: usize) -> usize {
         // Nearly every member is one axis, and needs no division.
         if let [(_, stride)] = self.axes[..] {

@@ -80,6 +80,7 @@ impl Format {
     }
 
     /// The nearest number of the format, ties to even, beyond the largest ±∞. NaN stays NaN.
+    #[inline]
     pub fn round(self, x: f64) -> f64 {
         match self {
             Self::F64 => x,
@@ -177,6 +178,7 @@ impl Format {
 }
 
 /// Whether two values are the same bits, all NaN counted as one.
+#[inline]
 pub(super) fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }

@@ -16,7 +16,7 @@
 //! | know an exact norm, merge shards | [`norm`], [`Total`] |
 //! | know what must come out | [`expect()`], [`Expectation`] |
 //! | judge a pair of before and after | [`judge`] |
-//! | learn which convention and partition it was | [`identify`] |
+//! | learn which convention and partition it was, at a threshold or without | [`identify`], [`infer`] |
 //! | check a clipper without any expected value | [`laws`] |
 //!
 //! An oracle reports, it does not accuse: a `PASS` means that no deviation was found in this case, and a failure names
@@ -45,6 +45,7 @@ mod tally;
 mod tensor;
 pub mod tolerance;
 mod verdict;
+mod walk;
 mod weak;
 
 pub use case::{Candidate, Case, OracleError};
@@ -53,7 +54,7 @@ pub use declared::{Declared, Reduction, Rounding, norm_error};
 pub use exact::{Norm, Total, norm};
 pub use expect::{Expectation, Expected, expect};
 pub use format::Format;
-pub use identify::{Fit, Identification, Ranked, Tie, identify};
+pub use identify::{Fit, Identification, Inferred, Ranked, Tie, identify, infer};
 pub use interval::Interval;
 pub use judge::{judge, judge_unexplained};
 pub use kulisch::{Dyadic, Kulisch};

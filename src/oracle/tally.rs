@@ -62,9 +62,25 @@ impl Tally {
             return 0.0;
         }
         let ratio = ratio(exact, allowed, got);
+        self.spent(ratio, got);
+        ratio
+    }
+
+    /// Counts an element that is so many ulp off and used so much of its budget.
+    #[inline]
+    pub(super) fn element(&mut self, ulp: u64, used: f64, got: f64) {
+        self.histogram[bucket(ulp)] += 1;
+        self.ulp = self.ulp.max(ulp);
+        self.spent(used, got);
+        if used <= 1.0 {
+            self.share = self.share.max(used);
+        }
+    }
+
+    #[inline]
+    fn spent(&mut self, ratio: f64, got: f64) {
         self.worst = self.worst.max(ratio);
         self.hopeless |= ratio == f64::INFINITY && !got.is_finite();
-        ratio
     }
 }
 
@@ -80,7 +96,8 @@ pub(super) fn distance(format: Format, exact: Interval, got: f64) -> u64 {
 }
 
 /// The error in units of the budget: 1 at the end of what is allowed.
-fn ratio(exact: Interval, allowed: Interval, got: f64) -> f64 {
+#[inline]
+pub(super) fn ratio(exact: Interval, allowed: Interval, got: f64) -> f64 {
     if allowed.contains(got) && got.is_infinite() || allowed.is_nan() && got.is_nan() {
         return 0.0;
     }
@@ -110,6 +127,7 @@ fn ratio(exact: Interval, allowed: Interval, got: f64) -> f64 {
 }
 
 /// 0, 1, 2 to 3, 4 to 7, …
-pub(super) fn bucket(ulp: u64) -> usize {
+#[inline]
+fn bucket(ulp: u64) -> usize {
     (64 - ulp.leading_zeros() as usize).min(15)
 }

@@ -76,6 +76,7 @@ impl Data {
     }
 
     /// An element, exact.
+    #[inline]
     pub fn get(&self, i: usize) -> f64 {
         match self {
             Self::F16(x) => Format::F16.decode(x[i]),

@@ -89,6 +89,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The mistake that explains what is wrong, where a known one does.
     pub reason: Option<Reason>,
+    /// Another convention that gives every bit, where this one is only within its budget.
+    pub closer: Option<ClipPolicy>,
     /// All components, in the order of their first element.
     pub components: Vec<ComponentJudgement>,
     /// What is out of tolerance, scales and norms first, then elements; at most [`Judgement::LISTED`].
@@ -171,6 +173,11 @@ impl Judgement {
                 _ => "",
             };
             line = format!("{line}{also}: {reason}");
+        }
+        if let Some(closer) = self.closer.as_ref().filter(|_| self.passed()) {
+            line.push_str(&format!(
+                "; `{closer}` gives every bit: ask for it if it is meant"
+            ));
         }
         if self.passed() && self.nothing_to_clip() {
             line.push_str(", but nothing was to be clipped: no norm is above its threshold");

@@ -44,7 +44,8 @@ fn differing<T: Real>(cases: &[&Value]) -> (Vec<String>, usize) {
         let c = text(case, "threshold").parse().expect("a threshold");
         let norm: T = float(&case["norm"]);
         let (mut x, after) = (floats::<T>(case, "before"), floats::<T>(case, "after"));
-        let scaling: Scaling<T> = convention.scaling(norm.widen(), c, x.len());
+        let scaling: Scaling<T> =
+            convention.scaling(norm.widen(), c, convention.eps().unwrap_or(0.0), x.len());
         let extent = match case["scalar"].as_bool() {
             Some(true) => Extent::Scalar,
             _ => Extent::of(&[x.len()]),

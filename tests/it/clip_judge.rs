@@ -75,7 +75,7 @@ const NAMES: [&str; 30] = [
     "module_.x y.bias",
 ];
 
-const CONVENTIONS: [&str; 24] = [
+const CONVENTIONS: [&str; 28] = [
     "exact",
     "torch",
     "torch",
@@ -83,6 +83,10 @@ const CONVENTIONS: [&str; 24] = [
     "deepspeed",
     "deepspeed/1024",
     "mxnet",
+    "torch,eps=0.001",
+    "torch-branch,eps=0",
+    "deepspeed/8,eps=0.25",
+    "mxnet,eps=0.5",
     "burn",
     "optax",
     "optax-jit",
@@ -408,6 +412,7 @@ fn not_to_the_bit(case: &Case, judgement: &Judgement) -> Option<String> {
     let Rule::Norm {
         convention,
         threshold,
+        ..
     } = case.policy.rule
     else {
         return None;

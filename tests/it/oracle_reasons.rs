@@ -68,7 +68,7 @@ fn formulas() -> Vec<Row> {
     let mut rows = Vec::new();
     rows.extend(over(
         "epsilon",
-        "the ε is 1e-5, where the convention has 1e-6",
+        "the ε is 1e-5, where the policy has 1e-6 (`eps=1e-5` in the policy accepts it)",
         |n| n + 1e-5,
     ));
     rows.extend(over("epsilon", "the ε is 1e-4, where", |n| n + 1e-4));
@@ -110,7 +110,7 @@ fn formulas() -> Vec<Row> {
     rows.extend(over("root", "the root is missing", |n| n * n + 1e-6));
     rows.extend(over("root", "a root too many", |n| n.sqrt() + 1e-6));
     for (eps, says) in [
-        (1e-5, "the ε is 1e-5, where the convention has 0e0"),
+        (1e-5, "the ε is 1e-5, where the policy has 0e0"),
         (1e-3, "the ε is 1e-3"),
     ] {
         rows.push(row(
@@ -478,7 +478,7 @@ fn a_law_within_the_budget() {
     assert_eq!(judgement.exit_code(), 1, "{}", judgement.headline());
     let line = judgement.headline();
     assert!(
-        line.contains("the ε is 1e-5, where the convention has 1e-6; each component is within"),
+        line.contains("the ε is 1e-5, where the policy has 1e-6 (`eps=1e-5` in the policy accepts it); each component is within"),
         "{line}"
     );
     assert!(of(1e-6).passed());

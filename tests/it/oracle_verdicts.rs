@@ -303,7 +303,7 @@ fn the_nearest_norm_does_not_decide() {
                 let mut x: Vec<f32> = t.data.values().into_iter().map(|x| x as f32).collect();
                 let extent = cwgnc::clip::Extent::of(&t.shape);
                 convention
-                    .scaling::<f32>(n, 0.01, all.len())
+                    .scaling::<f32>(n, 0.01, convention.eps().unwrap_or(0.0), all.len())
                     .apply(&mut x, extent);
                 t.with(x.into_iter().map(f64::from))
             })

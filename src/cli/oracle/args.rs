@@ -190,7 +190,7 @@ pub(in crate::cli) struct Identify {
     #[arg(long, requires = "dir")]
     pub(super) blind: bool,
     /// The gradients before clipping, by name
-    #[arg(long, value_name = "FILE", requires_all = ["after", "threshold"])]
+    #[arg(long, value_name = "FILE", requires = "after")]
     pub(super) before: Option<PathBuf>,
     /// The gradients after clipping, by name
     #[arg(long, value_name = "FILE", requires = "before")]
@@ -198,7 +198,7 @@ pub(in crate::cli) struct Identify {
     /// The parameters, for policies that read them
     #[arg(long, value_name = "FILE", requires = "before")]
     pub(super) values: Option<PathBuf>,
-    /// The threshold that was used
+    /// The threshold that was used [default: read off the norms after clipping]
     #[arg(long, value_name = "C", value_parser = not_negative)]
     pub(super) threshold: Option<f64>,
     /// The norm that was used, if it is not the 2-norm: 1, inf, rms, mean or another exponent

@@ -6,9 +6,10 @@ use super::super::{Error, aligned, print};
 use super::args::{Format, Identify};
 use super::input::about;
 use super::pairs;
+use super::records::number;
 use crate::cases::file::read_plain;
 use crate::clip::{ClipPolicy, Convention, Partition, Threshold};
-use crate::oracle::{Case, Fit, Identification, identify};
+use crate::oracle::{Case, Fit, Identification, Inferred, identify, infer};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -17,28 +18,37 @@ const RUNNERS_UP: usize = 5;
 
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
-    match (&args.dir, &args.before, &args.after, args.threshold) {
+    match (&args.dir, &args.before, &args.after) {
         (Some(dir), ..) => pairs::folder(args, dir),
-        (None, Some(before), Some(after), Some(threshold)) => {
-            let found = pair(
-                args,
-                before,
-                after,
-                args.values.as_deref(),
-                usual(args, threshold),
-            )?;
+        (None, Some(before), Some(after)) => {
+            let Inferred { threshold, found } = one(args, before, after)?;
             let nothing = u8::from(found.tied == 0);
             match args.format {
-                Format::Text => text(&found).iter().try_for_each(|line| print(line))?,
-                Format::Json => print(&format!("{:#}", document(&found)))?,
+                Format::Text => text(&found, threshold).iter().try_for_each(|line| print(line))?,
+                Format::Json => print(&format!("{:#}", document(&found, threshold)))?,
                 Format::Junit => return Err(no_junit()),
             }
             Ok(nothing)
         }
         _ => Err(Error::Usage(
-            "what to identify is missing: give --before, --after and --threshold, or a folder".to_owned(),
+            "what to identify is missing: give --before and --after, or a folder".to_owned(),
         )),
     }
+}
+
+/// One pair; the threshold is found out where it was not given.
+fn one(args: &Identify, before: &Path, after: &Path) -> Result<Inferred, Error> {
+    let values = args.values.as_deref();
+    if let Some(threshold) = args.threshold {
+        let found = pair(args, before, after, values, usual(args, threshold))?;
+        return Ok(Inferred {
+            threshold: None,
+            found,
+        });
+    }
+    // Any threshold: the statistic is what counts.
+    let case = question(args, before, values, usual(args, 1.0))?;
+    infer(&case, &read_plain(after)?).map_err(|error| about(after, &error))
 }
 
 pub(super) fn no_junit() -> Error {
@@ -52,12 +62,21 @@ pub(super) fn pair(
     values: Option<&Path>,
     policy: ClipPolicy,
 ) -> Result<Identification, Error> {
-    let case = Case {
+    let case = question(args, before, values, policy)?;
+    identify(&case, &read_plain(after)?).map_err(|error| about(after, &error))
+}
+
+fn question(
+    args: &Identify,
+    before: &Path,
+    values: Option<&Path>,
+    policy: ClipPolicy,
+) -> Result<Case, Error> {
+    Ok(Case {
         declared: args.declared,
         values: values.map_or(Ok(Vec::new()), read_plain)?,
         ..Case::new(policy, read_plain(before)?)
-    };
-    identify(&case, &read_plain(after)?).map_err(|error| about(after, &error))
+    })
 }
 
 /// The policy to begin with where only the threshold is known.
@@ -89,7 +108,7 @@ fn fit(fit: Fit) -> String {
     }
 }
 
-fn text(found: &Identification) -> Vec<String> {
+fn text(found: &Identification, inferred: Option<Threshold>) -> Vec<String> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for ranked in found.ranked.iter().take(found.tied.max(1) + RUNNERS_UP) {
         rows.push(vec![format!("`{}`", ranked.policy), fit(ranked.fit)]);
@@ -103,15 +122,18 @@ fn text(found: &Identification) -> Vec<String> {
             found.tie.map_or(String::new(), |tie| format!(": {tie}"))
         ),
     }];
+    if let Some(c) = inferred {
+        lines.insert(0, format!("threshold {c}, read off the norms after clipping"));
+    }
     lines.push(String::new());
     lines.extend(aligned(&rows));
     lines
 }
 
-fn document(found: &Identification) -> Value {
+fn document(found: &Identification, inferred: Option<Threshold>) -> Value {
     let ranked = found
         .ranked
         .iter()
         .map(|ranked| json!({ "policy": ranked.policy.to_string(), "fit": fit(ranked.fit) }));
-    json!({ "tied": found.tied, "tie": found.tie.map(|tie| tie.to_string()), "ranked": ranked.collect::<Vec<_>>() })
+    json!({ "inferred_threshold": inferred.map(|c| number(c.get())), "tied": found.tied, "tie": found.tie.map(|tie| tie.to_string()), "ranked": ranked.collect::<Vec<_>>() })
 }

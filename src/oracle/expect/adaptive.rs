@@ -25,7 +25,7 @@ pub(super) fn global_norm(case: &Case, found: &[(Component, Norm)]) -> Interval 
             if confined && (poisoned(component, &case.before) || !norm.interval.hi.is_finite()) {
                 continue;
             }
-            sum.merge(&total(component, &case.before, Statistic::L2));
+            sum.merge(&total(component, |t| &case.before[t].data, Statistic::L2));
         }
     }
     sum.norm().interval
@@ -45,7 +45,7 @@ pub(super) fn kernel(
             let mut history = memory.map(Memory::numbers).unwrap_or_default();
             history.push(n);
             let c = interpolated(history, *percentile);
-            convention::kernel(Convention::Torch, (m, m), m.round(n), c, 0)
+            convention::kernel(Convention::Torch, (m, m), m.round(n), (c, 1e-6), 0)
         }
         Adaptive::Percentile { percentile: 100 } => Kernel::Keep,
         Adaptive::Percentile { percentile } => {
@@ -68,7 +68,7 @@ pub(super) fn kernel(
                 Convention::TorchBranch,
                 (m, m),
                 m.round(n),
-                threshold.min(*max),
+                (threshold.min(*max), 1e-6),
                 0,
             )
         }

@@ -2,7 +2,7 @@
 //!
 //! Written from the survey of sources (`docs/clipping.md`, section 1), not from [`crate::clip`]. `n` is the norm, already a
 //! number of the type in which the convention keeps it, which is that of the machine, except for `exact`, where it is
-//! `f64`; `c` is the threshold as it was given; `N` is the number of elements.
+//! `f64`; `c` is the threshold as it was given; `ε` is what some add to the norm; `N` is the number of elements.
 
 use super::kernel::Kernel;
 use super::machine::{Machine, max, min};
@@ -15,7 +15,7 @@ pub(super) fn kernel(
     convention: Convention,
     (m, element): (Machine, Machine),
     n: f64,
-    c: f64,
+    (c, eps): (f64, f64),
     elements: u64,
 ) -> Kernel {
     let one_at_most = |k: f64| Kernel::Times(min(k, 1.0));
@@ -28,11 +28,11 @@ pub(super) fn kernel(
         // The ε becomes a tensor of the gradient's type, `max_norm` does not (measured in F16 and BF16, torch 2.15).
         // `grad.mul_(factor)` keeps the gradient's type; a 16-bit kernel takes the factor as an F32.
         Convention::Torch => {
-            let k = m.mul(m.div(1.0, m.add(n, m.constant(1e-6))), scalar);
+            let k = m.mul(m.div(1.0, m.add(n, m.constant(eps))), scalar);
             Kernel::Times(element.scalar(min(k, 1.0)))
         }
         Convention::TorchBranch => {
-            let k = c / (n + 1e-6);
+            let k = c / (n + eps);
             if k < 1.0 {
                 Kernel::Times(element.scalar(m.scalar(k)))
             } else {
@@ -45,10 +45,10 @@ pub(super) fn kernel(
         }
         Convention::DeepSpeed { loss_scale } => {
             let s = m.scalar(loss_scale);
-            let over = m.div(m.add(m.div(n, s), m.scalar(1e-6)), scalar);
+            let over = m.div(m.add(m.div(n, s), m.scalar(eps)), scalar);
             Kernel::Times(m.div(1.0, m.mul(max(over, 1.0), s)))
         }
-        Convention::Mxnet => one_at_most(m.div(scalar, m.add(n, m.scalar(1e-8)))),
+        Convention::Mxnet => one_at_most(m.div(scalar, m.add(n, m.scalar(eps)))),
         Convention::Burn => {
             // Its configuration keeps thresholds in f32.
             let (tiny, c) = (m.format.min_normal(), m.scalar(f64::from(c as f32)));
@@ -124,8 +124,8 @@ pub(super) fn kernel(
 /// Whether the convention takes a component of norm `n` for one that is to be clipped: by its own comparison where it has
 /// one, by a scale below 1 where it has an ε. A NaN is above every threshold, except where the source's comparison fails
 /// on it and the elements are kept.
-pub(super) fn clips(convention: Convention, m: Machine, n: f64, c: f64, elements: u64) -> bool {
-    let scale = kernel(convention, (m, m), n, c, elements).scale();
+pub(super) fn clips(convention: Convention, m: Machine, n: f64, (c, eps): (f64, f64), elements: u64) -> bool {
+    let scale = kernel(convention, (m, m), n, (c, eps), elements).scale();
     let below = match convention {
         Convention::Exact | Convention::TfAverage | Convention::TfAverageGraph => n <= c,
         Convention::MindSpore | Convention::OptaxExample if n.is_nan() => true,

@@ -17,9 +17,9 @@ pub(super) fn flag(plan: &Plan, m: Machine, norms: &[f64], case: &Case, componen
     let Plan::Rule { rule, elements, .. } = plan else {
         return Clipped::No;
     };
-    let answers: Vec<bool> = if let Rule::Norm { convention, .. } = rule {
+    let answers: Vec<bool> = if let Rule::Norm { convention, eps, .. } = rule {
         let c = component.threshold.unwrap_or(f64::INFINITY);
-        let clips = |&n: &f64| convention::clips(*convention, m, n, c, *elements);
+        let clips = |&n: &f64| convention::clips(*convention, m, n, (c, *eps), *elements);
         norms.iter().map(clips).collect()
     } else {
         let mut kernels = Vec::new();

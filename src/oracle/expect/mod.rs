@@ -29,6 +29,7 @@ use super::tensor::{Data, Tensor};
 use super::tolerance;
 use crate::clip::{Action, Clipped, Rule, Statistic};
 pub use function::Function;
+use function::Products;
 use kernel::Kernel;
 use machine::Machine;
 use parts::Parts;
@@ -92,7 +93,8 @@ pub fn expect(case: &Case) -> Result<Expectation, OracleError> {
 /// The components of a case with their exact statistics.
 pub(super) fn measure(case: &Case) -> Result<Vec<(Component, Norm)>, OracleError> {
     let found = components(&case.policy, &case.before)?;
-    let norm = |component: &Component| total(component, &case.before, case.policy.statistic).norm();
+    let norm =
+        |component: &Component| total(component, |t| &case.before[t].data, case.policy.statistic).norm();
     let norms: Vec<Norm> = found.par_iter().map(norm).collect();
     Ok(found.into_iter().zip(norms).collect())
 }
@@ -126,10 +128,14 @@ fn check(case: &Case, found: &[(Component, Norm)]) -> Result<(), OracleError> {
 }
 
 /// The statistic's total over what counts in a component.
-pub(in crate::oracle) fn total(component: &Component, tensors: &[Tensor], statistic: Statistic) -> Total {
+pub(in crate::oracle) fn total<'a>(
+    component: &Component,
+    data: impl Fn(usize) -> &'a Data,
+    statistic: Statistic,
+) -> Total {
     let mut total = Total::new(statistic);
     for member in component.members.iter().filter(|member| member.counted) {
-        let data = &tensors[member.tensor].data;
+        let data = data(member.tensor);
         if let Some(range) = member.range() {
             total.add(data.slice(range));
         } else {
@@ -344,6 +350,7 @@ impl Expected {
             output,
             extent: member.extent(),
             rounding: self.declared.rounding,
+            products: Products::of((element.format, output), &exact, &allowed),
             exact,
             allowed,
             relative,

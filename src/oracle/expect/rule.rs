@@ -169,8 +169,8 @@ impl Plan {
         for &w in ends {
             kernels.push(match rule {
                 Rule::Keep => Kernel::Keep,
-                Rule::Norm { convention, .. } => {
-                    convention::kernel(*convention, (m, element), n, c, *elements)
+                Rule::Norm { convention, eps, .. } => {
+                    convention::kernel(*convention, (m, element), n, (c, *eps), *elements)
                 }
                 Rule::Value { form, .. } => Kernel::Value {
                     c: m.constant(c),

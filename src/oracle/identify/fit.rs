@@ -1,12 +1,14 @@
 //! The fit of one policy.
 
+use super::super::assess::holds;
 use super::super::case::Case;
 use super::super::declared::Declared;
-use super::super::expect::{Expectation, Expected, find};
+use super::super::expect::{Expectation, Expected};
 use super::super::implied::{Implied, Look};
 use super::super::interval::Interval;
 use super::super::tensor::Tensor;
 use super::{Fit, rungs};
+use rayon::prelude::*;
 
 /// How well the expectation explains the output.
 pub(super) fn fit(case: &Case, after: &[&Tensor], expectation: &mut Expectation, look: Look) -> Fit {
@@ -15,19 +17,23 @@ pub(super) fn fit(case: &Case, after: &[&Tensor], expectation: &mut Expectation,
     }
     let rungs = rungs(case);
     let loosest = rungs.last().copied().unwrap_or(case.declared);
-    for expected in &mut expectation.components {
+    // A sample rules out most. What is right to the bit is within the tolerance, too.
+    let holds = |expected: &mut Expected| {
         expected.declare(case, loosest);
-        if !holds(case, after, expected, look) {
-            return Fit::No;
-        }
+        holds(case, after, expected, Look::Sample)
+    };
+    if !expectation.components.iter_mut().all(holds) {
+        return Fit::No;
     }
-    let (mut rung, mut ulps) = (0, 0);
-    for expected in &mut expectation.components {
-        match bits(case, after, expected, &rungs, look) {
-            Some((needed, off)) => (rung, ulps) = (rung.max(needed), ulps.max(off)),
-            None => return tolerated(case, after, expectation, &rungs, look),
-        }
-    }
+    let all = expectation.components.par_iter_mut();
+    let needed: Option<Vec<(usize, u64)>> = all
+        .map(|expected| bits(case, after, expected, &rungs, look))
+        .collect();
+    let Some(needed) = needed else {
+        return tolerated(case, after, expectation, &rungs, look);
+    };
+    let rung = needed.iter().map(|&(rung, _)| rung).max().unwrap_or(0);
+    let ulps = needed.iter().map(|&(_, ulps)| ulps).max().unwrap_or(0);
     Fit::Bits {
         rung,
         needs: rungs[rung],
@@ -90,7 +96,7 @@ fn tolerated(
     look: Look,
 ) -> Fit {
     let found = rungs.iter().position(|&declared| {
-        expectation.components.iter_mut().all(|expected| {
+        expectation.components.par_iter_mut().all(|expected| {
             expected.declare(case, declared);
             !expected.bound.is_vacuous() && holds(case, after, expected, look)
         })
@@ -98,21 +104,6 @@ fn tolerated(
     found.map_or(Fit::No, |rung| Fit::Tolerance {
         rung,
         needs: rungs[rung],
-    })
-}
-
-/// Whether every element is within what is allowed; stops at the first that is not.
-fn holds(case: &Case, after: &[&Tensor], expected: &Expected, look: Look) -> bool {
-    expected.component.members.iter().all(|member| {
-        let before = &case.before[member.tensor];
-        let moments = find(&case.second_moments, &before.name);
-        let function = expected.function(member, before.data.format());
-        look.at(member.len()).map(|k| member.index(k)).all(|i| {
-            let v = moments.map_or(0.0, |v| v.get(i));
-            function
-                .allowed(before.data.get(i), v)
-                .contains(after[member.tensor].data.get(i))
-        })
     })
 }
 

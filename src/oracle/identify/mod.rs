@@ -10,8 +10,10 @@
 //! Elements of 16 bits: libraries keep norm and scale in the elements' type or in `F32`, so both are tried unless the
 //! declaration says which; and since some square in 16 bits, a norm may also be off by one rounding to them.
 
+mod closer;
 mod fit;
 mod suspects;
+mod threshold;
 mod tie;
 
 use super::case::{Case, OracleError};
@@ -25,8 +27,10 @@ use super::judge::pair;
 use super::tensor::Tensor;
 use super::verdict::Verdict;
 use crate::clip::{ClipPolicy, Partition, Rule, Statistic, Threshold};
+pub(super) use closer::closer;
 use std::cmp::Ordering;
 use suspects::suspects;
+pub use threshold::{Inferred, infer};
 pub use tie::Tie;
 
 /// How well a policy explains an output; from good to bad.
@@ -214,20 +218,25 @@ fn few<'a>(case: &Case, after: &[&'a Tensor]) -> Option<(Case, Vec<&'a Tensor>)>
         }
     }
     taken.sort_unstable();
+    let small = subset(case, &taken);
+    let fewer = small.before.iter().map(|tensor| tensor.data.len()).sum::<usize>() < elements / 2;
+    (fewer && !taken.is_empty()).then(|| (small, taken.iter().map(|&t| after[t]).collect()))
+}
+
+/// The case with these tensors alone.
+fn subset(case: &Case, taken: &[usize]) -> Case {
     let of = |tensors: &[Tensor]| -> Vec<Tensor> {
         let named = |tensor: &&Tensor| taken.iter().any(|&t| case.before[t].name == tensor.name);
         tensors.iter().filter(named).cloned().collect()
     };
-    let small = Case {
+    Case {
         policy: case.policy.clone(),
         before: of(&case.before),
         values: of(&case.values),
         second_moments: of(&case.second_moments),
         state: case.state.clone(),
         declared: case.declared,
-    };
-    let fewer = small.before.iter().map(|tensor| tensor.data.len()).sum::<usize>() < elements / 2;
-    (fewer && !taken.is_empty()).then(|| (small, taken.iter().map(|&t| after[t]).collect()))
+    }
 }
 
 /// What the case declares and, where it leaves open in which type 16-bit elements are scaled, `F32` too.

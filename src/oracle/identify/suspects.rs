@@ -31,10 +31,7 @@ pub(super) fn suspects(case: &Case, threshold: Threshold) -> Vec<ClipPolicy> {
         }
     };
     let partitions = partitions(case);
-    let norm = |convention| Rule::Norm {
-        threshold,
-        convention,
-    };
+    let norm = |convention| Rule::norm(threshold, convention);
     for partition in &partitions {
         for convention in conventions(own) {
             let statistic = match own.statistic {
@@ -100,7 +97,7 @@ const NORM_TYPE: &[Convention] = &[
 ];
 
 /// Every convention, DeepSpeed's with the case's loss scale.
-fn conventions(own: &ClipPolicy) -> impl Iterator<Item = Convention> {
+pub(super) fn conventions(own: &ClipPolicy) -> impl Iterator<Item = Convention> {
     let own = match own.rule {
         Rule::Norm { convention, .. } => Some(convention),
         _ => None,

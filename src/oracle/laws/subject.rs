@@ -29,7 +29,7 @@ pub(super) fn evidence(law: Law, case: &Case, subject: &mut Subject<'_>) -> Resu
     let mut beyond = false;
     let mut watched = |other: &Case| {
         beyond |= !within(other);
-        subject(other)
+        in_order(other, subject(other)?)
     };
     let subject: &mut Subject<'_> = &mut watched;
     let relation = match law {
@@ -65,6 +65,20 @@ pub(super) fn evidence(law: Law, case: &Case, subject: &mut Subject<'_>) -> Resu
     Ok(pairs.map(|pairs| (relation, format, pairs)))
 }
 
+/// An answer in the order of the case; refused where a tensor is missing or has another shape or type.
+fn in_order(case: &Case, after: Vec<Tensor>) -> Result<Vec<Tensor>, String> {
+    let mut after: Vec<Option<Tensor>> = after.into_iter().map(Some).collect();
+    let form = |t: &Tensor| (t.name.clone(), t.shape.clone(), t.data.format());
+    let mut take = |tensor: &Tensor| {
+        let place = after
+            .iter_mut()
+            .find(|other| other.as_ref().is_some_and(|t| form(t) == form(tensor)));
+        place.and_then(Option::take)
+    };
+    let ordered: Option<Vec<Tensor>> = case.before.iter().map(&mut take).collect();
+    ordered.ok_or_else(|| "the answer is not well formed".to_owned())
+}
+
 /// Whether what the convention computes on the way stays inside the type, and its ε does not show, so that a law about
 /// real numbers holds for it up to roundings.
 fn within(case: &Case) -> bool {
@@ -94,7 +108,7 @@ fn within(case: &Case) -> bool {
     let own = case.policy.rule.threshold().map(Threshold::get);
     thresholds.chain(own).all(|c| match convention {
         // x·c
-        Convention::TfNorm | Convention::MindSpore | Convention::TfAverage => {
+        Convention::TfNorm | Convention::MindSpore | Convention::TfAverage | Convention::TfAverageGraph => {
             all.is_empty() || (low..high).contains(&(least * c)) && (low..high).contains(&(most * c))
         }
         // x/n, with a norm of at most √N times the largest element
@@ -210,7 +224,7 @@ impl Experiment<'_> {
             } else {
                 self.case.policy.statistic
             };
-            let norm = total(component, &after, statistic).norm().interval.lo;
+            let norm = total(component, |t| &after[t].data, statistic).norm().interval.lo;
             Some(Pair {
                 tensor: component.id.clone(),
                 index: 0,
@@ -224,7 +238,7 @@ impl Experiment<'_> {
     /// With a threshold of four times the largest norm nothing changes.
     fn identity_below(&self, subject: &mut Subject<'_>) -> Pairs {
         let norms = self.found.iter().map(|c| {
-            total(c, &self.case.before, self.case.policy.statistic)
+            total(c, |t| &self.case.before[t].data, self.case.policy.statistic)
                 .norm()
                 .interval
                 .hi

@@ -5,7 +5,7 @@ use super::super::expect::{Expected, find};
 use super::super::format::{Format, same};
 use super::super::implied::Look;
 use super::super::tensor::Tensor;
-use crate::clip::{Clipped, Convention, Rule};
+use crate::clip::{Clipped, Rule};
 
 /// A sum in any sane order scatters by this many roundings, and a formula rounds a few times more.
 const SCATTER: f64 = 20.0;
@@ -115,12 +115,8 @@ pub(super) fn near(a: f64, b: f64, share: f64) -> bool {
 
 /// What a convention adds to the norm.
 fn eps(rule: &Rule) -> f64 {
-    let Rule::Norm { convention, .. } = rule else {
-        return 0.0;
-    };
-    match convention {
-        Convention::Torch | Convention::TorchBranch | Convention::DeepSpeed { .. } => 1e-6,
-        Convention::Mxnet => 1e-8,
+    match rule {
+        Rule::Norm { eps, .. } => *eps,
         _ => 0.0,
     }
 }

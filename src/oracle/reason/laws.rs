@@ -25,7 +25,7 @@ pub(super) fn find(case: &Case, all: &[Evidence]) -> Option<Reason> {
         }
         roundings(&wrong)
             .or_else(|| twice(&clipped))
-            .or_else(|| epsilon(&wrong, &clipped))
+            .or_else(|| epsilon(&case.policy.rule, &wrong, &clipped))
             .or_else(|| roots(&wrong, &clipped))
             .or_else(|| others(&wrong, all))
             .or_else(|| sizes(&wrong, &clipped))
@@ -64,7 +64,7 @@ pub(super) fn hidden(case: &Case, all: &[Evidence]) -> Option<Reason> {
         let norms = off.iter().map(|e| e.n);
         let (least, most) = norms.fold((f64::INFINITY, 0.0_f64), |(a, b), n| (a.min(n), b.max(n)));
         if most > 1.2 * least {
-            epsilon(&off, &clipped)
+            epsilon(&case.policy.rule, &off, &clipped)
         } else {
             None
         }
@@ -162,7 +162,7 @@ const EPSILONS: [f64; 15] = [
 ];
 
 /// Another ε, beside the norm or inside the root.
-fn epsilon(wrong: &[&Evidence], clipped: &[&Evidence]) -> Option<Reason> {
+fn epsilon(rule: &Rule, wrong: &[&Evidence], clipped: &[&Evidence]) -> Option<Reason> {
     let lead = sharpest(wrong)?;
     // What is not far above the resolution is no number.
     if (lead.got() - lead.due()).abs() < 10.0 * lead.resolution * lead.n {
@@ -174,7 +174,13 @@ fn epsilon(wrong: &[&Evidence], clipped: &[&Evidence]) -> Option<Reason> {
         && eps != lead.eps
         && all(&|e| e.n + eps)
     {
-        let text = format!("the ε is {eps:e}, where the convention has {:e}", lead.eps);
+        let accepts = match rule {
+            Rule::Norm { convention, .. } if convention.eps().is_some() => {
+                format!(" (`eps={eps:e}` in the policy accepts it)")
+            }
+            _ => String::new(),
+        };
+        let text = format!("the ε is {eps:e}, where the policy has {:e}{accepts}", lead.eps);
         return Some(Reason::new("epsilon", text));
     }
     let places = [

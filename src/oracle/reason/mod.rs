@@ -40,7 +40,7 @@ pub struct Reason {
 
 impl Reason {
     /// All names.
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: [&'static str; 19] = [
         "nothing-clipped",
         "loss-scale",
         "no-minimum",
@@ -60,7 +60,6 @@ impl Reason {
         "counted-twice",
         "tail-left-out",
         "not-scaled",
-        "no-law",
     ];
 
     fn new(name: &'static str, text: String) -> Self {

@@ -27,6 +27,12 @@ impl Judgement {
             ("verdict", text(self.verdict.name())),
             ("text", text(&self.headline())),
             ("reason", reason),
+            (
+                "closer",
+                self.closer
+                    .as_ref()
+                    .map_or("null".to_owned(), |policy| text(&policy.to_string())),
+            ),
             ("policy", text(&self.policy.to_string())),
             ("declared", text(&self.declared.to_string())),
             ("passed", self.passed().to_string()),

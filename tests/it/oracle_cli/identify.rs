@@ -2,7 +2,9 @@
 
 use super::{BEFORE, Files, run, safetensors};
 use crate::scratch::fixture;
-use cwgnc::clip::{ClipPolicy, Rule};
+use cwgnc::cases::file::read_plain;
+use cwgnc::clip::{ClipPolicy, Rule, Statistic};
+use cwgnc::oracle::{Case, infer};
 use std::collections::BTreeSet;
 
 /// TensorFlow's `clip_by_norm` of each tensor to 2.5, by hand: (x·c)/max(n, c).
@@ -47,6 +49,20 @@ fn one_pair() {
     let ranked = json["ranked"].as_array().expect("a list");
     let named = |policy: &str| ranked[..tied].iter().any(|ranked| ranked["policy"] == policy);
     assert!(named("component:2.5@tf-norm") && !named("global:2.5"), "{json}");
+    // ‖(3, 4)‖ and the like above 2.5 come down to it, and their norms say so.
+    let (code, out, _) = run(&["identify", "--before", &before, "--after", &after]);
+    assert_eq!(code, 0);
+    assert!(
+        out.starts_with("threshold 2.5, read off the norms after clipping\n"),
+        "{out}"
+    );
+    assert!(out.contains("`component:2.5@tf-norm`"), "{out}");
+    let (code, out, _) = run(&["identify", "--before", &before, "--after", &before]);
+    assert_eq!(code, 0);
+    assert!(
+        !out.contains("read off") && out.contains("the output is the input"),
+        "{out}"
+    );
     // With a wrong threshold nothing fits.
     let (code, out, _) = identify("2", "text");
     assert_eq!(code, 1);
@@ -184,4 +200,51 @@ fn the_summary_is_short() {
         "{out}"
     );
     assert!(out.lines().all(|line| line.len() < 400), "{out}");
+}
+
+/// The threshold is read off real outputs; where it cannot be, nothing wrong is named.
+#[test]
+fn thresholds_are_read_off_real_pairs() {
+    let dir = fixture("pairs");
+    let index = std::fs::read_to_string(dir.join("index.jsonl")).expect("an index");
+    let mut all = 0;
+    for line in index.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let policy: ClipPolicy = row["policy"]
+            .as_str()
+            .expect("a policy")
+            .parse()
+            .expect("a policy");
+        let tensors = |role: &str| {
+            let name = format!("{}.{role}.safetensors", row["pair"].as_str().expect("a name"));
+            read_plain(&dir.join(name)).expect("tensors")
+        };
+        let usual = "component:1".parse().expect("a policy");
+        let usual = ClipPolicy {
+            statistic: policy.statistic,
+            ..usual
+        };
+        let (before, after) = (tensors("before"), tensors("after"));
+        let changed = before.iter().zip(&after).any(|(b, a)| !b.same_bits(a));
+        if !matches!(policy.rule, Rule::Norm { .. }) || policy.statistic == Statistic::Mean || !changed {
+            continue;
+        }
+        // Digits that the elements do not have cannot be read off them.
+        let truth = policy.rule.threshold().expect("a threshold");
+        let narrow = row["dtype"] == "F16" || row["dtype"] == "BF16";
+        if narrow || row["class"] == "none" || format!("{:e}", truth.get()).len() > 9 {
+            continue;
+        }
+        all += 1;
+        let inferred = infer(&Case::new(usual, before), &after).expect("a case");
+        let best: Vec<String> = inferred
+            .found
+            .best()
+            .iter()
+            .map(|r| r.policy.to_string())
+            .collect();
+        assert_eq!(inferred.threshold, Some(truth), "{line}: {best:?}");
+        assert!(best.contains(&policy.to_string()), "{line}: {best:?}");
+    }
+    assert!(all >= 10, "{all}");
 }

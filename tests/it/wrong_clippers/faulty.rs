@@ -234,6 +234,7 @@ impl Clipper {
         let Rule::Norm {
             convention,
             threshold,
+            ..
         } = &case.policy.rule
         else {
             panic!("this clipper clips norms");

@@ -1,0 +1,139 @@
+//! The threshold that an output shows: what was clipped has it as its norm, but for an ε and for roundings.
+
+use super::super::case::{Case, OracleError};
+use super::super::component::components;
+use super::super::exact::norm as exact_norm;
+use super::super::expect::total;
+use super::super::judge::pair;
+use super::super::tensor::{Data, Tensor};
+use super::{Fit, Identification, rank};
+use crate::clip::{ClipPolicy, Convention, Partition, Rule, Statistic, Threshold};
+
+/// What sources add to a norm before they divide the threshold by it.
+const EPSILONS: [f64; 3] = [0.0, 1e-6, 1e-8];
+
+/// How far a norm after clipping may be from the threshold: roundings and an ε; 16-bit elements; the weak sums of libraries.
+const SLACKS: [f64; 3] = [2e-6, 2e-4, 4e-3];
+
+/// What an output came from, and the threshold, where nobody says which it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inferred {
+    /// The threshold; none if no norm after clipping leads to one that fits.
+    pub threshold: Option<Threshold>,
+    /// What fits at this threshold, or without one.
+    pub found: Identification,
+}
+
+/// Finds out the threshold too: as [`identify`](super::identify), for a case whose policy gives no more than the
+/// statistic and the exceptions.
+///
+/// Every partition's norms after clipping are looked at, over the components that changed. Their median, as the shortest
+/// decimal number that is near enough, is tried as the threshold; of those that fit, the one that needs the norms least
+/// far off is taken, then the one with the fewest digits. A threshold with more digits than the type of the elements
+/// shows cannot be found.
+///
+/// # Errors
+/// If the case is not well formed.
+pub fn infer(case: &Case, after: &[Tensor]) -> Result<Inferred, OracleError> {
+    let after = pair(&case.before, after)?;
+    let mut best: Option<(u64, usize, Inferred)> = None;
+    for c in candidates(case, &after) {
+        let mut asked = case.clone();
+        asked.policy = with_threshold(&case.policy, c);
+        let found = rank(&asked, after.clone())?;
+        let clips = |policy: &ClipPolicy| policy.rule != Rule::Keep;
+        let Some(first) = found.best().iter().find(|ranked| clips(&ranked.policy)) else {
+            continue;
+        };
+        let off = match first.fit {
+            Fit::Bits { ulps, .. } => ulps,
+            Fit::Tolerance { .. } | Fit::No => u64::MAX,
+        };
+        let digits = format!("{c:e}").len();
+        if best.as_ref().is_none_or(|(o, d, _)| (off, digits) < (*o, *d)) {
+            let threshold = Some(Threshold::unchecked(c));
+            best = Some((off, digits, Inferred { threshold, found }));
+        }
+    }
+    if let Some((_, _, inferred)) = best {
+        return Ok(inferred);
+    }
+    // Nothing was clipped, or nothing fits: any threshold above all norms says which.
+    let mut asked = case.clone();
+    asked.policy = with_threshold(&case.policy, f64::MAX);
+    let found = rank(&asked, after)?;
+    Ok(Inferred {
+        threshold: None,
+        found,
+    })
+}
+
+/// CWGNC at this threshold, with the statistic and the exceptions of a policy.
+fn with_threshold(policy: &ClipPolicy, c: f64) -> ClipPolicy {
+    ClipPolicy {
+        rule: Rule::norm(Threshold::unchecked(c), Convention::Torch),
+        ..policy.clone()
+    }
+}
+
+/// Thresholds that the output may show, each once.
+fn candidates(case: &Case, after: &[&Tensor]) -> Vec<f64> {
+    let changed: Vec<bool> = case
+        .before
+        .iter()
+        .zip(after)
+        .map(|(before, after)| !before.same_bits(after))
+        .collect();
+    let mut shown = Vec::new();
+    for partition in [
+        Partition::Parameter,
+        Partition::Global,
+        Partition::Module,
+        Partition::Layer,
+        Partition::Row,
+        Partition::OptaxUnit,
+    ] {
+        let policy = ClipPolicy {
+            partition,
+            ..case.policy.clone()
+        };
+        let Ok(found) = components(&policy, &case.before) else {
+            continue;
+        };
+        let touched = found
+            .iter()
+            .filter(|component| component.members.iter().any(|member| changed[member.tensor]));
+        let norms = touched.map(|component| {
+            let before = total(component, |t| &case.before[t].data, policy.statistic).norm();
+            let after = total(component, |t| &after[t].data, policy.statistic).norm();
+            (after.interval.lo, before.interval.lo)
+        });
+        let useful = |(after, before): &(f64, f64)| *after > 0.0 && before.is_finite();
+        let mut norms: Vec<(f64, f64)> = norms.filter(useful).collect();
+        norms.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        // Components that are not clipped have smaller norms than those that are; the median and the largest show both.
+        for &(after, before) in norms.last().into_iter().chain(norms.get(norms.len() / 2)) {
+            shown.extend(EPSILONS.map(|eps| after * (before + eps) / before));
+        }
+    }
+    let clipped = after.iter().zip(&changed).filter(|(_, changed)| **changed);
+    let largest = |data: &Data| exact_norm(Statistic::MAX, data.slice(0..data.len())).interval.hi;
+    // Clipping by value leaves the threshold itself.
+    shown.extend(clipped.map(|(tensor, _)| largest(&tensor.data)).reduce(f64::max));
+    let mut candidates: Vec<f64> = Vec::new();
+    for x in shown {
+        for c in SLACKS.map(|slack| shortest(x, slack)) {
+            if !candidates.contains(&c) {
+                candidates.push(c);
+            }
+        }
+    }
+    candidates
+}
+
+/// The decimal number with the fewest digits that is this near; the number itself if none with nine is.
+fn shortest(x: f64, slack: f64) -> f64 {
+    let rounded = (0..9).filter_map(|digits| format!("{x:.digits$e}").parse::<f64>().ok());
+    let near = |c: &f64| (c / x - 1.0).abs() <= slack;
+    rounded.into_iter().find(near).unwrap_or(x)
+}
