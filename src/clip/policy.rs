@@ -8,7 +8,7 @@ use super::edge::Edge;
 use super::error::PolicyError;
 use super::partition::Partition;
 use super::rule::{Adaptive, Curve, Floor, Rule, ValueForm};
-use super::selection::Selection;
+use super::selection::{Role, Selection};
 use super::statistic::Statistic;
 use super::threshold::Threshold;
 
@@ -242,9 +242,39 @@ impl ClipPolicy {
     pub fn is_plain(&self) -> bool {
         let own = self.rule.threshold().is_none_or(Threshold::is_plain);
         own && self.selections.iter().all(|selection| match selection.role {
-            super::selection::Role::Group(threshold) => threshold.is_plain(),
+            Role::Group(threshold) => threshold.is_plain(),
             _ => true,
         })
+    }
+}
+
+impl ClipPolicy {
+    /// Whether the parts fit together; `unchecked` lets any threshold pass.
+    pub(super) fn check(&self, unchecked: bool) -> Result<(), PolicyError> {
+        let groups = self
+            .selections
+            .iter()
+            .filter_map(|selection| match selection.role {
+                Role::Group(threshold) => Some(threshold),
+                _ => None,
+            });
+        for threshold in self.rule.threshold().into_iter().chain(groups.clone()) {
+            if !unchecked {
+                Threshold::new(threshold.get())?;
+            }
+        }
+        if groups.count() > 0 && self.rule.threshold().is_none() {
+            let text = format!("`group` gives a threshold, and `{}` has none", self.rule.name());
+            return Err(PolicyError::Conflict(text));
+        }
+        if let Rule::Norm { convention, .. } = self.rule
+            && convention.measures_mean()
+            && self.statistic != Statistic::Mean
+        {
+            let text = format!("convention `{}` is about `norm=mean`", convention.name());
+            return Err(PolicyError::Conflict(text));
+        }
+        Ok(())
     }
 }
 

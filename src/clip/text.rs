@@ -235,36 +235,6 @@ fn set(policy: &mut ClipPolicy, key: &str, value: &str) -> Result<(), PolicyErro
     Ok(())
 }
 
-impl ClipPolicy {
-    /// Whether the parts fit together; `unchecked` lets any threshold pass.
-    fn check(&self, unchecked: bool) -> Result<(), PolicyError> {
-        let groups = self
-            .selections
-            .iter()
-            .filter_map(|selection| match selection.role {
-                Role::Group(threshold) => Some(threshold),
-                _ => None,
-            });
-        for threshold in self.rule.threshold().into_iter().chain(groups.clone()) {
-            if !unchecked {
-                Threshold::new(threshold.get())?;
-            }
-        }
-        if groups.count() > 0 && self.rule.threshold().is_none() {
-            let text = format!("`group` gives a threshold, and `{}` has none", self.rule.name());
-            return Err(PolicyError::Conflict(text));
-        }
-        if let Rule::Norm { convention, .. } = self.rule
-            && convention.measures_mean()
-            && self.statistic != Statistic::Mean
-        {
-            let text = format!("convention `{}` is about `norm=mean`", convention.name());
-            return Err(PolicyError::Conflict(text));
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

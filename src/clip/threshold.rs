@@ -57,7 +57,7 @@ impl fmt::Display for Threshold {
 /// A number as policies print it: with an exponent where it would be long without.
 pub(super) fn plain(x: f64) -> String {
     let (text, short) = (x.to_string(), format!("{x:e}"));
-    if text.len() > 16 && short.len() < text.len() {
+    if text.len() > 24 && short.len() < text.len() {
         short
     } else {
         text

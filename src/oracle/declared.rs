@@ -6,6 +6,7 @@
 //! REDUCTION [ "," OPTION ]...
 //! REDUCTION   unknown  exact  f64  kahan  sequential  any-order  lanes-8  pairwise-8  blocks-1024  depth-27
 //! OPTION      acc=F32  scale=F32  per-tensor=BF16  ftz  rounding=stochastic  rounding=truncate  max-norm-error=0.3%
+//!             overflow=as-source
 //! ```
 
 use super::OracleError;
@@ -28,6 +29,9 @@ pub struct Declared {
     pub ftz: bool,
     /// `rounding=`: how an element is stored.
     pub rounding: Rounding,
+    /// `overflow=as-source`: squares are formed in the accumulator's type, so that they may overflow to infinity or vanish,
+    /// and what then comes out is right. Otherwise norms have no range.
+    pub overflow_as_source: bool,
     /// `max-norm-error=`: no sum that is further off is certified, whatever was declared; a share of the norm.
     pub max_norm_error: f64,
 }
@@ -88,6 +92,7 @@ impl Declared {
             scale: None,
             ftz: false,
             rounding: Rounding::Nearest,
+            overflow_as_source: false,
             max_norm_error: Self::MAX_NORM_ERROR,
         }
     }
@@ -183,6 +188,9 @@ impl fmt::Display for Declared {
             Rounding::Stochastic => ",rounding=stochastic",
             Rounding::Truncate => ",rounding=truncate",
         })?;
+        if self.overflow_as_source {
+            f.write_str(",overflow=as-source")?;
+        }
         if self.max_norm_error == Self::MAX_NORM_ERROR {
             return Ok(());
         }
@@ -218,6 +226,8 @@ impl FromStr for Declared {
                 ("scale", format) => declared.scale = Some(format.parse()?),
                 ("per-tensor", format) => declared.per_tensor = Some(format.parse()?),
                 ("ftz", "") => declared.ftz = true,
+                ("overflow", "as-source") => declared.overflow_as_source = true,
+                ("overflow", "none") => declared.overflow_as_source = false,
                 ("max-norm-error", share) => declared.max_norm_error = norm_error(share)?,
                 ("rounding", "nearest") => declared.rounding = Rounding::Nearest,
                 ("rounding", "stochastic") => declared.rounding = Rounding::Stochastic,
@@ -226,8 +236,8 @@ impl FromStr for Declared {
                     return Err(OracleError::Text {
                         what: "option of the declared arithmetic",
                         text: part.to_owned(),
-                        expected: "acc=, scale=, per-tensor=, ftz, rounding=nearest|stochastic|truncate or \
-                                   max-norm-error=",
+                        expected: "acc=, scale=, per-tensor=, ftz, rounding=nearest|stochastic|truncate, \
+                                   overflow=as-source|none or max-norm-error=",
                     });
                 }
             }
@@ -251,6 +261,7 @@ mod tests {
             "depth-27,rounding=truncate",
             "f64",
             "lanes-8,max-norm-error=0.003",
+            "unknown,overflow=as-source",
         ] {
             assert_eq!(
                 text.parse::<Declared>().map(|d| d.to_string()).as_deref(),

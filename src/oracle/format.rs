@@ -59,6 +59,15 @@ impl Format {
         }
     }
 
+    /// The type that holds all numbers of both.
+    pub(super) fn promote(self, other: Self) -> Self {
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Self::F64, _) | (_, Self::F64) => Self::F64,
+            _ => Self::F32,
+        }
+    }
+
     /// `u = 2^-p`, the largest relative error of one rounding.
     pub fn unit_roundoff(self) -> f64 {
         exp2(-self.precision())

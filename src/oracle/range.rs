@@ -7,6 +7,7 @@
 use super::case::Case;
 use super::component::Component;
 use super::declared::Reduction;
+use super::exact::Norm;
 use super::expect::{Expectation, Expected, find};
 use super::format::Format;
 use super::interval::Interval;
@@ -69,6 +70,38 @@ pub(super) fn explain(case: &Case, after: &[&Tensor], expectation: &Expectation)
         }
     }
     None
+}
+
+/// The norm with the range of its source, if it was declared: that of naive squares in the accumulator's type, where it is
+/// another one.
+pub(super) fn as_source(case: &Case, component: &Component, norm: Norm) -> Norm {
+    let squares = case.policy.statistic == Statistic::L2;
+    let formats = component
+        .members
+        .iter()
+        .map(|m| case.before[m.tensor].data.format());
+    let own = formats.max_by_key(|format| format.precision());
+    let asked = case.declared.overflow_as_source && squares && norm.interval.hi.is_finite();
+    let (true, Some(own)) = (asked, own) else {
+        return norm;
+    };
+    let format = case.declared.accumulator_for(own);
+    let naive = naive_norm(case, component, format);
+    // Rounded squares alone move the norm by less than this; more is lost range.
+    let u = 4.0 * format.unit_roundoff();
+    if norm.interval.widened(u, u).contains(naive) {
+        return norm;
+    }
+    let interval = if naive.is_finite() {
+        Interval::point(naive).widened(u, u)
+    } else {
+        Interval::point(naive)
+    };
+    Norm {
+        interval,
+        nearest: interval.is_point().then_some(naive),
+        ..norm
+    }
 }
 
 /// `√Σ RN(x²)`, infinite where the sum leaves the type.

@@ -4,7 +4,9 @@ use super::oracle_clip::run;
 use super::oracle_naive::{Fault, gradients, squares};
 use cwgnc::clip::{Rule, Statistic};
 use cwgnc::oracle::laws::{self, Law, Outcome};
-use cwgnc::oracle::{Candidate, Case, Declared, Fit, Format, Reduction, Tie, Verdict, identify, judge};
+use cwgnc::oracle::{
+    Candidate, Case, Declared, Fit, Format, Reduction, Tensor, Tie, Verdict, identify, judge,
+};
 
 /// A stale norm: the second call scales with what the first one measured. No single pair can show it, the law does.
 #[test]
@@ -105,7 +107,7 @@ fn numbers_of_another_partition() {
 #[test]
 fn norms_of_other_types() {
     // √(0.1² + 0.2²) in f32 numbers has no short form in any type.
-    let before = vec![cwgnc::oracle::Tensor::vector("w", Format::F32, &[0.1, 0.2])];
+    let before = vec![Tensor::vector("w", Format::F32, &[0.1, 0.2])];
     for policy in ["component:0.01@exact", "component:0.01"] {
         let mut case = Case::new(policy.parse().expect(policy), before.clone());
         case.declared = "exact".parse().expect("a declaration");
@@ -140,7 +142,7 @@ fn shrink_is_silent_beyond_its_ground() {
         ("component:1@torch", [f64::NAN, 4.0]),
         ("component:1@tf-global", [f64::INFINITY, 4.0]),
     ] {
-        let before = vec![cwgnc::oracle::Tensor::vector("w", Format::F32, &x)];
+        let before = vec![Tensor::vector("w", Format::F32, &x)];
         let case = Case::new(policy.parse().expect(policy), before);
         let outcome = laws::check(Law::Shrink, &case, &mut |case| run(case).map(|c| c.after));
         assert_eq!(outcome, Outcome::Silent, "{policy}");
@@ -354,4 +356,43 @@ fn narrow_gradients_with_a_wide_scale() {
         };
         assert_eq!(needs.scale, Some(Format::F32), "{format}");
     }
+}
+
+/// (3, 4)·2⁷⁰: squares of 9·2¹⁴⁰ are beyond F32, so that PyTorch's norm is infinite and its factor 0; with the true norm,
+/// 5·2⁷⁰, the factor is a half.
+#[test]
+fn overflow_as_in_the_source() {
+    let x = |values: [f64; 2]| {
+        let values = values.map(|x| libm::ldexp(x, 70));
+        vec![Tensor::vector("w", Format::F32, &values)]
+    };
+    let policy = format!("component:{}@exact", libm::ldexp(2.5, 70));
+    let case = Case::new(policy.parse().expect("a policy"), x([3.0, 4.0]));
+    let source = Case {
+        declared: "unknown,overflow=as-source".parse().expect("arithmetic"),
+        ..case.clone()
+    };
+    let verdict = |case: &Case, after: [f64; 2]| {
+        let judgement = judge(case, &Candidate::new(x(after))).expect("a verdict");
+        judgement.verdict.name()
+    };
+    assert_eq!(verdict(&case, [0.0, 0.0]), "RANGE");
+    assert_eq!(verdict(&case, [1.5, 2.0]), "PASS");
+    assert_eq!(verdict(&source, [0.0, 0.0]), "PASS");
+    assert_ne!(verdict(&source, [1.5, 2.0]), "PASS");
+}
+
+/// A subject that leaves a tensor out is refused by every law, and does not end the program.
+#[test]
+fn a_missing_tensor_is_refused() {
+    let tensors = ["a", "b"].map(|name| Tensor::vector(name, Format::F64, &[3.0, 4.0]));
+    let case = Case::new("component:1@exact".parse().expect("a policy"), tensors.to_vec());
+    let outcomes = laws::check_all(&case, &mut |case| Ok(case.before[1..].to_vec()));
+    let refused = |(_, outcome): &&(Law, Outcome)| matches!(outcome, Outcome::Refused(_));
+    let held: Vec<_> = outcomes.iter().filter(|one| !refused(one)).collect();
+    assert!(
+        held.iter().all(|(_, outcome)| matches!(outcome, Outcome::Silent)),
+        "{held:?}"
+    );
+    assert!(outcomes.iter().filter(refused).count() > 10, "{outcomes:?}");
 }

@@ -172,9 +172,41 @@ pub(super) struct Question {
     /// The clipper's arithmetic, for example sequential, blocks-1024 or f64,scale=F32 [default: unknown, or the case's own]
     #[arg(long, value_name = "ARITHMETIC")]
     pub(super) declared: Option<Declared>,
+    #[command(flatten)]
+    pub(super) limits: Limits,
+}
+
+/// What is asked of the arithmetic, whatever a case says of it.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(super) struct Limits {
     /// The largest error of a norm that is certified, as a share or in per cents [default: 0.1%, or what is declared]
     #[arg(long, value_name = "SHARE", value_parser = norm_error, allow_hyphen_values = true)]
-    pub(super) max_norm_error: Option<f64>,
+    max_norm_error: Option<f64>,
+    /// What is right where squares leave the type that adds them up, as those of F32 do in PyTorch [default: none, or what
+    /// is declared]
+    #[arg(long, value_enum, value_name = "RANGE")]
+    overflow: Option<Overflow>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Overflow {
+    /// The true norm: there is no overflow
+    None,
+    /// What the source then gives: an infinite norm, or one without the squares that vanish
+    AsSource,
+}
+
+impl Limits {
+    /// This arithmetic within the limits.
+    pub(super) fn on(self, declared: Declared) -> Declared {
+        Declared {
+            max_norm_error: self.max_norm_error.unwrap_or(declared.max_norm_error),
+            overflow_as_source: self.overflow.map_or(declared.overflow_as_source, |overflow| {
+                overflow == Overflow::AsSource
+            }),
+            ..declared
+        }
+    }
 }
 
 /// Find out which convention and which partition made a file of clipped gradients.
@@ -270,9 +302,8 @@ pub(in crate::cli) struct Pipe {
     /// A folder of case files, or one of them, instead of a pack
     #[arg(long, value_name = "PATH", conflicts_with_all = ["pack", "policy", "dtype", "count", "largest"])]
     pub(super) cases: Option<PathBuf>,
-    /// The largest error of a norm that is certified, as a share or in per cents [default: 0.1%, or what is declared]
-    #[arg(long, value_name = "SHARE", value_parser = norm_error, allow_hyphen_values = true)]
-    pub(super) max_norm_error: Option<f64>,
+    #[command(flatten)]
+    pub(super) limits: Limits,
     /// Fail where no component of any case was clipped
     #[arg(long)]
     pub(super) require_clipped: bool,

@@ -61,7 +61,7 @@ fn folders(args: &Check, cases: &Path, results: &Path) -> Result<Vec<Judged>, Er
             results.join(path.file_name().unwrap_or_default())
         };
         surplus.retain(|other| *other != result);
-        let named = match case(&path, args.question.declared, args.question.max_norm_error) {
+        let named = match case(&path, args.question.declared, args.question.limits) {
             Ok(named) => named,
             Err(error) => {
                 judged.push(unreadable(&path, error.to_string()));

@@ -9,10 +9,7 @@ use crate::oracle::expect;
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Expect) -> Result<u8, Error> {
     let (path, named) = match (&args.case, &args.question.before) {
-        (Some(path), _) => (
-            path,
-            case(path, args.question.declared, args.question.max_norm_error)?,
-        ),
+        (Some(path), _) => (path, case(path, args.question.declared, args.question.limits)?),
         (None, Some(path)) => (path, plain_case(&args.question, path)?),
         (None, None) => return Err(Error::Usage("a case file or --before is missing".to_owned())),
     };

@@ -15,7 +15,7 @@ const SHOWN: usize = 4;
 pub(in crate::cli) fn command(args: &Explain) -> Result<u8, Error> {
     let asked = &args.question;
     let (path, named) = match (&args.case, &asked.before) {
-        (Some(path), _) => (path, case(path, asked.declared, asked.max_norm_error)?),
+        (Some(path), _) => (path, case(path, asked.declared, asked.limits)?),
         (None, Some(path)) => (path, plain_case(asked, path)?),
         (None, None) => return Err(Error::Usage("a case file or --before is missing".to_owned())),
     };

@@ -1,7 +1,7 @@
 //! From flags and files to questions.
 
 use super::super::Error;
-use super::args::Question;
+use super::args::{Limits, Question};
 use crate::cases::NamedCase;
 use crate::cases::file::{EXTENSION, FileError, read_case, read_plain};
 use crate::checkpoint;
@@ -31,7 +31,7 @@ pub(super) fn plain_case(question: &Question, before: &Path) -> Result<NamedCase
         values: beside(&question.values)?,
         second_moments: beside(&question.moments)?,
         state: question.state.as_deref().map(state).transpose()?,
-        declared: declared.up_to(question.max_norm_error.unwrap_or(declared.max_norm_error)),
+        declared: question.limits.on(declared),
         ..Case::new(policy, read_plain(before)?)
     };
     matched(&case).map_err(|error| about(before, &error))?;
@@ -110,11 +110,7 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// A case file; `declared` goes before what the case says, and a limit on the error of norms before both.
-pub(super) fn case(
-    path: &Path,
-    declared: Option<Declared>,
-    max_norm_error: Option<f64>,
-) -> Result<NamedCase, Error> {
+pub(super) fn case(path: &Path, declared: Option<Declared>, limits: Limits) -> Result<NamedCase, Error> {
     let mut named = read_case(path)?;
     if named.name.is_empty() {
         named.name = stem(path);
@@ -122,9 +118,7 @@ pub(super) fn case(
     if let Some(declared) = declared {
         named.case.declared = declared;
     }
-    if let Some(limit) = max_norm_error {
-        named.case.declared.max_norm_error = limit;
-    }
+    named.case.declared = limits.on(named.case.declared);
     Ok(named)
 }
 

@@ -81,11 +81,11 @@ fn warn_of_declined(args: &Pipe, judged: &[Judged]) {
 }
 
 fn cases(args: &Pipe) -> Result<Box<dyn Iterator<Item = NamedCase>>, Error> {
-    let limit = args.max_norm_error;
+    let limits = args.limits;
     let Some(path) = &args.cases else {
         let cases = chosen(&args.choice, "--policy, --pack or --cases")?;
         return Ok(Box::new(cases.map(move |mut named| {
-            named.case.declared.max_norm_error = limit.unwrap_or(named.case.declared.max_norm_error);
+            named.case.declared = limits.on(named.case.declared);
             named
         })));
     };
@@ -94,7 +94,7 @@ fn cases(args: &Pipe) -> Result<Box<dyn Iterator<Item = NamedCase>>, Error> {
     // Every file is read before the first is asked: a broken one is no reason to stop half way.
     let read: Vec<NamedCase> = paths
         .iter()
-        .map(|path| case(path, declared, limit))
+        .map(|path| case(path, declared, limits))
         .collect::<Result<_, _>>()?;
     let without = args.choice.without.clone();
     let wanted = move |named: &NamedCase| without.iter().all(|class| class.name() != named.class);

@@ -25,6 +25,7 @@ use super::declared::Declared;
 use super::exact::{Norm, Total};
 use super::format::{Format, same};
 use super::interval::Interval;
+use super::range;
 use super::tensor::{Data, Tensor};
 use super::tolerance;
 use crate::clip::{Action, Clipped, Rule, Statistic};
@@ -93,8 +94,10 @@ pub fn expect(case: &Case) -> Result<Expectation, OracleError> {
 /// The components of a case with their exact statistics.
 pub(super) fn measure(case: &Case) -> Result<Vec<(Component, Norm)>, OracleError> {
     let found = components(&case.policy, &case.before)?;
-    let norm =
-        |component: &Component| total(component, |t| &case.before[t].data, case.policy.statistic).norm();
+    let norm = |component: &Component| {
+        let norm = total(component, |t| &case.before[t].data, case.policy.statistic).norm();
+        range::as_source(case, component, norm)
+    };
     let norms: Vec<Norm> = found.par_iter().map(norm).collect();
     Ok(found.into_iter().zip(norms).collect())
 }
@@ -146,15 +149,6 @@ pub(in crate::oracle) fn total<'a>(
     total
 }
 
-/// The type that holds all numbers of both.
-fn promote(a: Format, b: Format) -> Format {
-    match (a, b) {
-        (a, b) if a == b => a,
-        (Format::F64, _) | (_, Format::F64) => Format::F64,
-        _ => Format::F32,
-    }
-}
-
 impl Expected {
     fn new(case: &Case, component: Component, norm: Norm, plan: Plan) -> Self {
         let declared = case.declared;
@@ -162,7 +156,7 @@ impl Expected {
             .members
             .iter()
             .map(|m| case.before[m.tensor].data.format());
-        let own = formats.reduce(promote).unwrap_or(Format::F32);
+        let own = formats.reduce(Format::promote).unwrap_or(Format::F32);
         let format = plan.norm_format(declared.scale_for(own));
         let counts = || component.members.iter().filter(|m| m.counted);
         // The sum of an F32 tensor is one in F32, whatever type the norm is promoted to.

@@ -196,12 +196,12 @@ fn odd(x: Interval) -> f64 {
 
 /// Sums of two, one after the other, each in the type that holds both.
 fn added(sums: impl Iterator<Item = (Format, f64)>) -> f64 {
-    let mut total = None;
+    let mut total: Option<(Format, f64)> = None;
     for (format, sum) in sums {
         total = Some(match total {
             None => (format, sum),
             Some((held, so_far)) => {
-                let wide = super::promote(held, format);
+                let wide = held.promote(format);
                 (wide, digits(wide, so_far + sum))
             }
         });

@@ -171,7 +171,11 @@ fn advice(judgement: &Judgement) -> Vec<String> {
                 .to_owned(),
         ],
         Verdict::Range { .. } => {
-            vec!["form the squares in a wider type, or divide by the largest magnitude first".to_owned()]
+            vec![
+                "form the squares in a wider type, or divide by the largest magnitude first; if the source has this range \
+                 (PyTorch in F32), `--overflow as-source` takes it for right"
+                    .to_owned(),
+            ]
         }
         Verdict::Policy { matches } => matches
             .first()
