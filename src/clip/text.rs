@@ -356,7 +356,7 @@ mod tests {
         );
         assert_eq!(
             error("component:1@exact,eps=1"),
-            "unknown option `eps`; nearest: by, tie, edge"
+            "unknown option `eps`; nearest: by, edge, tie"
         );
         assert_eq!(
             error("component:1,eps=-1"),

@@ -2,6 +2,7 @@
 
 use super::{Files, case, exists, run};
 use cwgnc::cases::Pack;
+use std::process::Command;
 
 const CWGNC: &str = env!("CARGO_BIN_EXE_cwgnc");
 
@@ -244,4 +245,36 @@ fn patience_ends() {
         "{out}"
     );
     assert!(!exists(&save));
+}
+
+/// The complete Python program of docs/oracle.md, with the command beside it. It needs numpy and safetensors.
+#[test]
+fn the_documents_python_program() {
+    let python = std::env::var("CWGNC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let ready = Command::new(&python)
+        .args(["-c", "import numpy, safetensors.numpy"])
+        .output();
+    if !ready.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: {python} has no numpy and safetensors (CWGNC_PYTHON names another)");
+        return;
+    }
+    let document = include_str!("../../../docs/oracle.md");
+    let blocks = document.split("```python\n").skip(1);
+    let mut programs = blocks.filter_map(|block| block.split("```").next());
+    let program = programs
+        .find(|block| block.contains("stdin"))
+        .expect("the program");
+    let files = Files::new("pipe_python");
+    let program = files.write("my_clipper.py", program);
+    let save = files.path("failures");
+    let (code, out, err) = run(&["pipe", "--pack", "core", "--save", &save, "--", &python, &program]);
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(
+        out.contains("137 cases: 120 DECLINED, 16 PASS, 1 RANGE"),
+        "{out}{err}"
+    );
+    let command = ["pipe", "--policy", "component:*@torch", "--dtype", "f32"];
+    let more = ["--count", "60", "--save", &save, "--", &python, &program];
+    let (code, out, err) = run(&[&command[..], &more].concat());
+    assert_eq!(code, 0, "{out}{err}");
 }
