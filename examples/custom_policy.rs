@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         },
         edge: Edge::Error,
         selections: Vec::new(),
+        separator: None,
     };
     println!("{policy}");
     assert_eq!(policy.to_string().parse::<ClipPolicy>()?, policy);

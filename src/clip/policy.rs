@@ -9,6 +9,7 @@ use super::error::PolicyError;
 use super::partition::Partition;
 use super::rule::{Adaptive, Curve, Floor, Rule, ValueForm};
 use super::selection::Selection;
+use super::separator::Separator;
 use super::statistic::Statistic;
 use super::threshold::Threshold;
 
@@ -36,6 +37,8 @@ pub struct ClipPolicy {
     pub edge: Edge,
     /// Parameters that are treated differently; the first choice that fits counts.
     pub selections: Vec<Selection>,
+    /// What cuts names into modules and layers, if it is not the usual; for the partitions `module` and `layer`.
+    pub separator: Option<Separator>,
 }
 
 impl ClipPolicy {
@@ -47,6 +50,7 @@ impl ClipPolicy {
             rule,
             edge: Edge::Propagate,
             selections: Vec::new(),
+            separator: None,
         }
     }
 

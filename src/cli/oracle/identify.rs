@@ -4,9 +4,10 @@
 
 use super::super::{Error, aligned, print};
 use super::args::{Format, Identify};
-use super::input::about;
+use super::input::{about, answer, beside, called, sides, used};
 use super::pairs;
 use crate::cases::file::read_plain;
+use crate::cases::sides::Side;
 use crate::clip::{ClipPolicy, Convention, Partition, Threshold};
 use crate::oracle::{Case, Fit, Identification, identify};
 use serde_json::{Value, json};
@@ -17,16 +18,28 @@ const RUNNERS_UP: usize = 5;
 
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
-    match (&args.dir, &args.before, &args.after, args.threshold) {
+    match (&args.dir, args.before.as_slice(), args.threshold) {
         (Some(dir), ..) => pairs::folder(args, dir),
-        (None, Some(before), Some(after), Some(threshold)) => {
-            let found = pair(
-                args,
-                before,
-                after,
-                args.values.as_deref(),
+        (None, [_, ..], Some(threshold)) => {
+            let (mut sides, policy) = (
+                sides(&args.files, &args.answer.placement_after),
                 usual(args, threshold),
-            )?;
+            );
+            let before = sides.read(&args.before, Side::Before)?.tensors;
+            let mut case = Case {
+                declared: args.declared,
+                values: beside(&mut sides, &args.values)?,
+                ..Case::new(policy, before)
+            };
+            let answered = answer(&mut case, &mut Vec::new(), &args.answer, &mut sides)?;
+            used(&sides)?;
+            if !answered.differences.is_empty() {
+                answered.differences.iter().try_for_each(|line| print(line))?;
+                return Ok(1);
+            }
+            let after = called(&args.answer.after);
+            let found = identify(&case, &answered.candidate.after);
+            let found = found.map_err(|error| about(Path::new(&after), &error))?;
             let nothing = u8::from(found.tied == 0);
             match args.format {
                 Format::Text => text(&found).iter().try_for_each(|line| print(line))?,
@@ -66,6 +79,7 @@ pub(super) fn usual(args: &Identify, threshold: f64) -> ClipPolicy {
     let usual = ClipPolicy::norm(Partition::Parameter, threshold, Convention::Torch);
     ClipPolicy {
         statistic: args.norm.unwrap_or(usual.statistic),
+        separator: args.files.separator.clone(),
         ..usual
     }
 }
