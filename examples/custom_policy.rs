@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rule: Rule::norm(Threshold::new(0.5)?, Convention::Exact),
         edge: Edge::Error,
         selections: Vec::new(),
+        separator: None,
     };
     println!("{policy}");
     assert_eq!(policy.to_string().parse::<ClipPolicy>()?, policy);

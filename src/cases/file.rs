@@ -45,7 +45,15 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(error) => error.fmt(f),
-            Self::Content { path, problems } => write!(f, "{}: {}", path.display(), problems.join("; ")),
+            Self::Content { path, problems } => {
+                const SHOWN: usize = 6;
+                let shown = problems[..problems.len().min(SHOWN)].join("; ");
+                write!(f, "{}: {shown}", path.display())?;
+                match problems.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, "; and {more} problems more"),
+                }
+            }
         }
     }
 }
@@ -250,12 +258,12 @@ fn candidate(file: &TensorFile) -> Result<Candidate, FileError> {
     })
 }
 
-/// Reads a plain file of named gradients, as frameworks write them.
+/// Reads a plain file of named gradients, as frameworks write them: safetensors, or a NumPy archive (`.npz`).
 ///
 /// # Errors
 /// [`FileError`].
 pub fn read_plain(path: &Path) -> Result<Vec<Tensor>, FileError> {
-    let file = TensorFile::open(path)?;
+    let file = TensorFile::open_either(path)?;
     let found = tensors(&file)?;
     if found.is_empty() {
         return Err(FileError::one(path, "no tensor in it"));

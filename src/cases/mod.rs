@@ -25,6 +25,8 @@ mod mesh_pack;
 mod pack;
 mod policy_pack;
 mod shrink;
+#[cfg(feature = "checkpoint")]
+pub mod sides;
 mod stateful_pack;
 #[cfg(feature = "proptest")]
 pub mod strategies;

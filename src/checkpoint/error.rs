@@ -49,6 +49,13 @@ pub enum CheckpointError {
         /// What is wrong.
         problem: String,
     },
+    /// A NumPy archive that cannot be read.
+    Npz {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and with which array.
+        problem: String,
+    },
     /// The file is shorter or longer than its header says.
     Length {
         /// The file.
@@ -165,6 +172,9 @@ impl fmt::Display for CheckpointError {
             }
             Self::Safetensors { path, problem } => {
                 write!(f, "{} is not a valid safetensors file: {problem}", path.display())
+            }
+            Self::Npz { path, problem } => {
+                write!(f, "{}, a NumPy archive: {problem}", path.display())
             }
             Self::Length {
                 path,

@@ -31,9 +31,11 @@ mod config_write;
 mod element;
 mod error;
 mod file;
+mod foreign;
 mod json;
 mod load;
 mod names;
+mod npz;
 mod report;
 mod save;
 mod tensor_file;
@@ -49,7 +51,12 @@ pub(crate) use json::duplicate_key;
 pub use load::{Purpose, load_into};
 pub use report::{LoadReport, LoadedFile, TakenTensor};
 pub use save::{Width, save_masked_lm, save_model, save_tensors};
+#[cfg(feature = "cli")]
+pub(crate) use tensor_file::Entry;
 pub(crate) use tensor_file::TensorFile;
 pub use tensor_file::load_tensors;
 #[cfg(feature = "cli")]
 pub(crate) use tensor_reader::TensorReader;
+#[cfg(feature = "cli")]
+pub(crate) use weights::some;
+pub(crate) use weights::{holds, weight_map};

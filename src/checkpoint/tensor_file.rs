@@ -3,7 +3,7 @@
 //! The safetensors crate does the checking (offsets without gaps or overlaps, shapes that match byte counts); this
 //! file says in plain words what it found, and refuses a name given twice, which the crate would let pass.
 
-use super::{CheckpointError, ProblemKind, TensorProblem, element, file, json};
+use super::{CheckpointError, ProblemKind, TensorProblem, element, file, foreign, json, npz};
 use crate::real::Real;
 use ndarray::{ArrayD, IxDyn};
 use safetensors::tensor::{Metadata, SafeTensorError};
@@ -37,6 +37,16 @@ impl TensorFile {
     /// Reads and checks a file.
     pub(crate) fn open(path: &Path) -> Result<Self, CheckpointError> {
         Self::parse(path, file::read(path)?)
+    }
+
+    /// Reads and checks a safetensors file or a NumPy archive.
+    pub(crate) fn open_either(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes = file::read(path)?;
+        if npz::is_one(&bytes) {
+            npz::parse(path, &bytes)
+        } else {
+            Self::parse(path, bytes)
+        }
     }
 
     /// Checks the bytes of a file; `path` is what errors call it.
@@ -126,6 +136,14 @@ pub(super) fn invalid(path: &Path, problem: String) -> CheckpointError {
     }
 }
 
+/// What is wrong with a NumPy archive.
+pub(super) fn invalid_npz(path: &Path, problem: String) -> CheckpointError {
+    CheckpointError::Npz {
+        path: path.to_owned(),
+        problem,
+    }
+}
+
 /// A header that is not what the format says.
 pub(super) fn invalid_header(path: &Path, error: &serde_json::Error) -> CheckpointError {
     invalid(path, format!("its header is not as it must be: {error}"))
@@ -139,6 +157,9 @@ pub(super) fn header_end(path: &Path, bytes: &[u8], found: u64) -> Result<usize,
             path,
             "it is a Git LFS pointer; fetch the file with `git lfs pull`".to_owned(),
         ));
+    }
+    if let Some(problem) = foreign::told(path, &bytes[..bytes.len().min(foreign::HEAD)]) {
+        return Err(invalid(path, problem));
     }
     let Some(length) = bytes.first_chunk() else {
         return Err(invalid(path, format!("it has {found} bytes, fewer than 8")));

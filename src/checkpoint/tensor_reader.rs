@@ -1,7 +1,8 @@
 //! A safetensors file that stays on the disk: its header is read and checked, its elements come block by block.
 
-use super::tensor_file::{Entry, header_end, invalid, invalid_header};
-use super::{CheckpointError, json};
+use super::foreign::HEAD;
+use super::tensor_file::{Entry, TensorFile, header_end, invalid, invalid_header};
+use super::{CheckpointError, json, npz};
 use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -13,11 +14,19 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct TensorReader {
     pub(crate) path: PathBuf,
-    /// The length of the header and the header, as they are.
+    /// The length of the header and the header, as they are; empty for a NumPy archive.
     pub(crate) head: Vec<u8>,
     /// In the order of their elements; the ranges count from the beginning of the file.
     pub(crate) entries: Vec<(String, Entry)>,
-    file: File,
+    source: Source,
+}
+
+/// Where the elements are.
+#[derive(Debug)]
+enum Source {
+    Disk(File),
+    /// Those of a NumPy archive, which have to be unpacked.
+    Memory(Vec<u8>),
 }
 
 impl TensorReader {
@@ -36,7 +45,10 @@ impl TensorReader {
         let found = found.len();
         let mut head = Vec::new();
         // Enough to tell a pointer to a file from a file.
-        (&mut file).take(32).read_to_end(&mut head).map_err(refused)?;
+        (&mut file)
+            .take(HEAD as u64)
+            .read_to_end(&mut head)
+            .map_err(refused)?;
         let data_at = header_end(path, &head, found)?;
         head.truncate(8);
         file.seek(SeekFrom::Start(8)).map_err(refused)?;
@@ -57,16 +69,40 @@ impl TensorReader {
             path: path.to_owned(),
             head,
             entries,
-            file,
+            source: Source::Disk(file),
+        })
+    }
+
+    /// Reads and checks the header of a safetensors file, or the whole of a NumPy archive.
+    pub(crate) fn open_either(path: &Path) -> Result<Self, CheckpointError> {
+        let mut head = Vec::new();
+        let opened = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+        if opened.is_err() || !npz::is_one(&head) {
+            return Self::open(path);
+        }
+        let unpacked = TensorFile::open_either(path)?;
+        let mut entries: Vec<(String, Entry)> = unpacked.entries.into_iter().collect();
+        entries.sort_by_key(|(_, entry)| (entry.range.start, entry.range.end));
+        Ok(Self {
+            path: path.to_owned(),
+            head: Vec::new(),
+            entries,
+            source: Source::Memory(unpacked.bytes),
         })
     }
 
     /// Reads bytes from a place in the file.
     pub(crate) fn read_at(&mut self, at: u64, bytes: &mut [u8]) -> Result<(), CheckpointError> {
-        let done = self
-            .file
-            .seek(SeekFrom::Start(at))
-            .and_then(|_| self.file.read_exact(bytes));
+        let done = match &mut self.source {
+            Source::Disk(file) => file
+                .seek(SeekFrom::Start(at))
+                .and_then(|_| file.read_exact(bytes)),
+            Source::Memory(all) => {
+                let start = at as usize;
+                bytes.copy_from_slice(&all[start..start + bytes.len()]);
+                Ok(())
+            }
+        };
         done.map_err(|source| CheckpointError::Read {
             path: self.path.clone(),
             source,
@@ -128,7 +164,6 @@ fn entries(path: &Path, header: &[u8], data_at: usize) -> Result<Vec<(String, En
 
 #[cfg(test)]
 mod tests {
-    use super::super::TensorFile;
     use super::*;
     use std::io::Write;
 

@@ -45,26 +45,7 @@ impl Weights {
         for (shard, names) in placed {
             let file = TensorFile::open(&dir.join(&shard))?;
             let found: BTreeSet<String> = file.entries.keys().cloned().collect();
-            let list = |names: Vec<&String>| {
-                names
-                    .into_iter()
-                    .map(|name| format!("`{name}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            let lacking: Vec<&String> = names.difference(&found).collect();
-            if !lacking.is_empty() {
-                let problem = format!("the shard {shard} lacks {}", list(lacking));
-                return Err(CheckpointError::Index { path: index, problem });
-            }
-            let unlisted: Vec<&String> = found.difference(&names).collect();
-            if !unlisted.is_empty() {
-                let problem = format!(
-                    "the shard {shard} holds {}, which the index does not place there",
-                    list(unlisted)
-                );
-                return Err(CheckpointError::Index { path: index, problem });
-            }
+            holds(&index, &shard, &names, &found)?;
             files.push(file);
         }
         Ok(Self { path: index, files })
@@ -94,8 +75,41 @@ impl<'a> Tensor<'a> {
     }
 }
 
+/// Whether a shard holds exactly the tensors that the index places there.
+pub(crate) fn holds(
+    index: &Path,
+    shard: &str,
+    names: &BTreeSet<String>,
+    found: &BTreeSet<String>,
+) -> Result<(), CheckpointError> {
+    let lacking: Vec<&String> = names.difference(found).collect();
+    let unlisted: Vec<&String> = found.difference(names).collect();
+    let problem = if !lacking.is_empty() {
+        format!("the shard {shard} lacks {}", some(&lacking))
+    } else if !unlisted.is_empty() {
+        let names = some(&unlisted);
+        format!("the shard {shard} holds {names}, which the index does not place there")
+    } else {
+        return Ok(());
+    };
+    Err(CheckpointError::Index {
+        path: index.to_owned(),
+        problem,
+    })
+}
+
+/// The first of many names; the others are counted.
+pub(crate) fn some(names: &[&String]) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// The tensors of each shard, by the index's `weight_map`.
-fn weight_map(index: &Path) -> Result<BTreeMap<String, BTreeSet<String>>, CheckpointError> {
+pub(crate) fn weight_map(index: &Path) -> Result<BTreeMap<String, BTreeSet<String>>, CheckpointError> {
     let refuse = |problem: String| CheckpointError::Index {
         path: index.to_owned(),
         problem,

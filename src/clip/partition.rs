@@ -70,6 +70,11 @@ impl Partition {
         }
     }
 
+    /// Whether components come from steps of names: `layer` and `module`.
+    pub fn cuts_names(&self) -> bool {
+        matches!(self, Self::Layer | Self::Module)
+    }
+
     /// Whether a component is a part of one tensor.
     pub fn cuts_tensors(&self) -> bool {
         matches!(self, Self::Row | Self::OptaxUnit | Self::Axes(_))

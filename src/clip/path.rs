@@ -1,18 +1,21 @@
 //! Names of parameters as paths: PyTorch's `layer.0.weight`, Flax's `layer/0/kernel`, JAX's `['layer'][0]['kernel']`.
 //!
 //! `.` and `/` stand between two steps of a path, a pair of brackets around one; in quotes within brackets nothing cuts.
+//! Where a separator is given, it cuts and nothing else does.
 
 /// The name up to its last step; the name itself if it has one step.
-pub(super) fn module(name: &str) -> &str {
-    let steps = steps(name);
+pub(super) fn module<'n>(name: &'n str, separator: Option<&str>) -> &'n str {
+    let steps = steps_by(name, separator);
     let ends: Vec<usize> = steps.iter().rev().skip(1).map(|step| step.end).collect();
     ends.first().map_or(name, |&end| &name[..end])
 }
 
 /// The name up to its first step that is a number, that step included.
-pub(super) fn layer(name: &str) -> Option<&str> {
+pub(super) fn layer<'n>(name: &'n str, separator: Option<&str>) -> Option<&'n str> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = steps(name).into_iter().find(|step| is_number(step.text));
+    let number = steps_by(name, separator)
+        .into_iter()
+        .find(|step| is_number(step.text));
     number.map(|step| &name[..step.end])
 }
 
@@ -21,6 +24,19 @@ pub(super) fn layer(name: &str) -> Option<&str> {
 struct Step<'n> {
     text: &'n str,
     end: usize,
+}
+
+fn steps_by<'n>(name: &'n str, separator: Option<&str>) -> Vec<Step<'n>> {
+    let Some(separator) = separator else {
+        return steps(name);
+    };
+    let mut end = 0;
+    let texts = name.split(separator).enumerate();
+    let steps = texts.map(|(i, text)| {
+        end += text.len() + if i > 0 { separator.len() } else { 0 };
+        Step { text, end }
+    });
+    steps.collect()
 }
 
 fn steps(name: &str) -> Vec<Step<'_>> {
@@ -85,7 +101,11 @@ mod tests {
     #[test]
     fn steps_of_paths() {
         let expect = |name: &str, expected: &str, number: Option<&str>| {
-            assert_eq!((module(name), layer(name)), (expected, number), "{name}");
+            assert_eq!(
+                (module(name, None), layer(name, None)),
+                (expected, number),
+                "{name}"
+            );
         };
         expect(
             "encoder.layer.3.q.weight",
@@ -126,5 +146,27 @@ mod tests {
             expect(name, expected, None);
         }
         expect("größe.0.ü", "größe.0", Some("größe.0"));
+    }
+
+    #[test]
+    fn steps_by_a_separator() {
+        for (name, separator, expected, number) in [
+            ("a.b/0.5/w", "/", "a.b/0.5", None),
+            ("a.b/0/w.x", "/", "a.b/0", Some("a.b/0")),
+            ("a/b.0/w", ".", "a/b", None),
+            ("a/b.0.w", ".", "a/b.0", Some("a/b.0")),
+            ("h:0:attn:w", ":", "h:0:attn", Some("h:0")),
+            ("a__0__w", "__", "a__0", Some("a__0")),
+            // From the left, as with `split`.
+            ("a___b", "__", "a", None),
+            ("['a'][0].w", ".", "['a'][0]", None),
+            ("w", "/", "w", None),
+            ("/w", "/", "", None),
+            ("w/", "/", "w", None),
+            ("ü→0→w", "→", "ü→0", Some("ü→0")),
+        ] {
+            let found = (module(name, Some(separator)), layer(name, Some(separator)));
+            assert_eq!(found, (expected, number), "{name}");
+        }
     }
 }

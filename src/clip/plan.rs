@@ -5,6 +5,7 @@ use super::partition::Partition;
 use super::path;
 use super::policy::ClipPolicy;
 use super::selection::Role;
+use super::separator::Separator;
 use super::threshold::Threshold;
 use std::collections::HashMap;
 
@@ -67,7 +68,10 @@ impl Plan {
                 Some(Role::Tie(original)) => ties.push((index, original)),
                 _ => {
                     let units = place.summed.as_ref().map(|summed| units(shape, summed));
-                    let key = (policy.partition.key(name).to_owned(), group);
+                    let key = (
+                        policy.partition.key(name, policy.separator.as_ref()).to_owned(),
+                        group,
+                    );
                     let at = match seen.get(&key) {
                         Some(&at) if units.is_none() => at,
                         _ => plan.open(policy, &key.0, group, units),
@@ -167,12 +171,13 @@ fn units(shape: &[usize], summed: &[usize]) -> usize {
 
 impl Partition {
     /// What the parameters of one component have in common; the id of the component.
-    fn key<'n>(&self, name: &'n str) -> &'n str {
+    fn key<'n>(&self, name: &'n str, separator: Option<&Separator>) -> &'n str {
+        let separator = separator.map(Separator::as_str);
         match self {
             Self::Global => "global",
             Self::Parameter | Self::Row | Self::OptaxUnit | Self::Axes(_) => name,
-            Self::Module => path::module(name),
-            Self::Layer => path::layer(name).unwrap_or_else(|| path::module(name)),
+            Self::Module => path::module(name, separator),
+            Self::Layer => path::layer(name, separator).unwrap_or_else(|| path::module(name, separator)),
         }
     }
 

@@ -9,6 +9,7 @@ use super::error::PolicyError;
 use super::partition::Partition;
 use super::rule::{Adaptive, Curve, Floor, Rule, ValueForm};
 use super::selection::{Role, Selection};
+use super::separator::Separator;
 use super::statistic::Statistic;
 use super::threshold::Threshold;
 
@@ -36,6 +37,8 @@ pub struct ClipPolicy {
     pub edge: Edge,
     /// Parameters that are treated differently; the first choice that fits counts.
     pub selections: Vec<Selection>,
+    /// What cuts names into modules and layers, if it is not the usual; for the partitions `module` and `layer`.
+    pub separator: Option<Separator>,
 }
 
 impl ClipPolicy {
@@ -47,6 +50,7 @@ impl ClipPolicy {
             rule,
             edge: Edge::Propagate,
             selections: Vec::new(),
+            separator: None,
         }
     }
 
@@ -265,6 +269,13 @@ impl ClipPolicy {
         }
         if groups.count() > 0 && self.rule.threshold().is_none() {
             let text = format!("`group` gives a threshold, and `{}` has none", self.rule.name());
+            return Err(PolicyError::Conflict(text));
+        }
+        if let (Some(separator), false) = (&self.separator, self.partition.cuts_names()) {
+            let text = format!(
+                "`separator={separator}` cuts names into modules and layers, and `{}` cuts none",
+                self.partition
+            );
             return Err(PolicyError::Conflict(text));
         }
         if let Rule::Norm { convention, .. } = self.rule

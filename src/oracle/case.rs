@@ -3,6 +3,7 @@
 use super::declared::Declared;
 use super::tensor::Tensor;
 use crate::clip::{ClipPolicy, ClipState};
+use std::collections::HashSet;
 use std::fmt;
 
 /// Gradients before clipping, and what is to be done with them.
@@ -121,11 +122,17 @@ impl fmt::Display for OracleError {
                 surplus,
             } => {
                 write!(f, "{place}: ")?;
-                if let Some((prefix, longer)) = prefix(missing, surplus) {
-                    return write!(
-                        f,
-                        "every name {longer} begins with `{prefix}`, and is the same without it; strip it"
-                    );
+                match prefixes(missing, surplus) {
+                    Some((before, "")) => return write!(f, "{}", begins("before", before)),
+                    Some(("", after)) => return write!(f, "{}", begins("after", after)),
+                    Some((before, after)) => {
+                        return write!(
+                            f,
+                            "every name begins with `{before}` before clipping and with `{after}` after it, and is the \
+                             same without them; strip both"
+                        );
+                    }
+                    None => {}
                 }
                 if !missing.is_empty() {
                     write!(f, "missing {}", some(missing))?;
@@ -160,6 +167,22 @@ impl fmt::Display for OracleError {
     }
 }
 
+fn begins(side: &str, prefix: &str) -> String {
+    format!("every name {side} clipping begins with `{prefix}`, and is the same without it; strip it")
+}
+
+impl OracleError {
+    /// The prefixes without which the names would pair up, if names do not and that is all.
+    pub fn prefixes(&self) -> Vec<&str> {
+        let found = match self {
+            Self::Unpaired { missing, surplus, .. } => prefixes(missing, surplus),
+            _ => None,
+        };
+        let found = found.map_or([""; 2], |(before, after)| [before, after]);
+        found.into_iter().filter(|prefix| !prefix.is_empty()).collect()
+    }
+}
+
 /// The first names; the others are counted.
 fn some(names: &[String]) -> String {
     const SHOWN: usize = 6;
@@ -170,22 +193,30 @@ fn some(names: &[String]) -> String {
     }
 }
 
-/// What the names of one side all begin with, beyond those of the other, and where they are.
-fn prefix(missing: &[String], surplus: &[String]) -> Option<(String, &'static str)> {
-    let of = |short: &[String], long: &[String]| {
-        let (first, other) = (long.first()?, short.first()?);
-        let mut found = long.iter().filter_map(|name| name.strip_suffix(other.as_str()));
-        let prefix = found.next().filter(|prefix| !prefix.is_empty())?.to_owned();
-        let all = short.len() == long.len() && first.starts_with(&prefix);
+/// What names begin with that are alike without it: those that are missing, and those that are not expected.
+fn prefixes<'n>(missing: &'n [String], surplus: &'n [String]) -> Option<(&'n str, &'n str)> {
+    let first = missing.first().filter(|_| missing.len() == surplus.len())?;
+    let others: HashSet<&str> = surplus.iter().map(String::as_str).collect();
+    surplus.iter().find_map(|candidate| {
+        let alike = |(a, b): &(char, char)| a == b;
+        let ends = first.chars().rev().zip(candidate.chars().rev());
+        let common: usize = ends.take_while(alike).map(|(a, _)| a.len_utf8()).sum();
+        let (mut a, mut b) = (first.len() - common, candidate.len() - common);
+        // A prefix that both end in a separator ends there; what both begin with is no prefix of one.
+        if a > 0 && b > 0 {
+            let step = first[a..].find(['.', '/'])? + 1;
+            (a, b) = (a + step, b + step);
+        }
+        let (a, b) = (&first[..a], &candidate[..b]);
         let paired = |name: &String| {
-            short
-                .iter()
-                .any(|other| name.strip_prefix(&prefix) == Some(other))
+            let rest = name.strip_prefix(a)?;
+            others.contains(format!("{b}{rest}").as_str()).then_some(())
         };
-        (all && long.iter().all(paired)).then_some(prefix)
-    };
-    let after = of(missing, surplus).map(|prefix| (prefix, "after clipping"));
-    after.or_else(|| of(surplus, missing).map(|prefix| (prefix, "before clipping")))
+        missing
+            .iter()
+            .all(|name| paired(name).is_some())
+            .then_some((a, b))
+    })
 }
 
 impl std::error::Error for OracleError {}
@@ -215,6 +246,19 @@ mod tests {
             text(names("_orig_mod.", 2), names("", 2)),
             "after: every name before clipping begins with `_orig_mod.`, and is the same without it; strip it"
         );
+        assert_eq!(
+            text(names("module.", 9), names("_orig_mod.", 9)),
+            "after: every name begins with `module.` before clipping and with `_orig_mod.` after it, and is the same \
+             without them; strip both"
+        );
+        // The first name may be the end of another.
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let error = OracleError::Unpaired {
+            place: "after",
+            missing: owned(&["bias", "a.bias"]),
+            surplus: owned(&["model.a.bias", "model.bias"]),
+        };
+        assert_eq!(error.prefixes(), ["model."]);
         assert_eq!(
             text(names("", 8), names("x.", 1)),
             "after: missing w0, w1, w2, w3, w4, w5 and 2 more; not expected x.w0"

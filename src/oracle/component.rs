@@ -6,7 +6,7 @@
 use super::case::{Case, OracleError};
 use super::path;
 use super::tensor::{Data, Tensor};
-use crate::clip::{ClipPolicy, Extent, Partition, Role, Selection};
+use crate::clip::{ClipPolicy, Extent, Partition, Role, Selection, Separator};
 
 /// Elements that share one norm.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,7 +158,7 @@ pub fn components(policy: &ClipPolicy, tensors: &[Tensor]) -> Result<Vec<Compone
         };
         let threshold = treatment.group.map(|(_, c)| c);
         let threshold = threshold.or_else(|| policy.rule.threshold().map(crate::clip::Threshold::get));
-        for (id, first, axes) in parts(&policy.partition, &treatment, tensor)? {
+        for (id, first, axes) in parts(&policy.partition, policy.separator.as_ref(), &treatment, tensor)? {
             let at = *places.entry(id.clone()).or_insert_with(|| {
                 found.push(Component {
                     id,
@@ -242,6 +242,7 @@ type Part = (String, usize, Vec<(usize, usize)>);
 /// The parts into which a partition cuts a tensor.
 fn parts(
     partition: &Partition,
+    separator: Option<&Separator>,
     treatment: &Treatment<'_>,
     tensor: &Tensor,
 ) -> Result<Vec<Part>, OracleError> {
@@ -257,14 +258,22 @@ fn parts(
         vec![(tensor.data.len(), 1)]
     };
     let whole = |base: &str| Ok(vec![(id(base), 0, axes.clone())]);
-    let cuts = path::cuts(name);
-    let module = path::module(name, &cuts);
+    let (module, layer) = match separator {
+        Some(separator) => {
+            let (module, layer) = path::ends(name, separator.as_str());
+            (&name[..module], layer.map(|end| &name[..end]))
+        }
+        None => {
+            let cuts = path::cuts(name);
+            (path::module(name, &cuts), path::layer(name, &cuts))
+        }
+    };
     let rank = tensor.shape.len();
     let summed: Vec<usize> = match partition {
         Partition::Global => return whole("global"),
         Partition::Parameter => return whole(name),
         Partition::Module => return whole(module),
-        Partition::Layer => return whole(path::layer(name, &cuts).unwrap_or(module)),
+        Partition::Layer => return whole(layer.unwrap_or(module)),
         Partition::Row if rank < 2 => (0..rank).collect(),
         Partition::Row => (1..rank).collect(),
         Partition::OptaxUnit => {

@@ -46,6 +46,24 @@ pub(super) fn cuts(name: &str) -> Vec<usize> {
     cuts
 }
 
+/// Where a name ends as a module, and as a layer if a step is a number: cut at this text and nowhere else.
+pub(super) fn ends(name: &str, separator: &str) -> (usize, Option<usize>) {
+    let (mut start, mut module, mut layer) = (0, None, None);
+    loop {
+        let next = name[start..].find(separator).map(|at| start + at);
+        let end = next.unwrap_or(name.len());
+        let digits = name[start..end].bytes().filter(u8::is_ascii_digit).count();
+        if layer.is_none() && digits > 0 && digits == end - start {
+            layer = Some(end);
+        }
+        let Some(cut) = next else {
+            return (module.unwrap_or(name.len()), layer);
+        };
+        module = Some(cut);
+        start = cut + separator.len();
+    }
+}
+
 /// The name up to the first step that is a number, that step included: `layer.3`, `layer/3`, `['layer'][3]`.
 pub(super) fn layer<'n>(name: &'n str, cuts: &[usize]) -> Option<&'n str> {
     let starts = std::iter::once(0).chain(cuts.iter().copied());

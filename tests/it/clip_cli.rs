@@ -2,6 +2,7 @@
 
 mod convert;
 mod refused;
+mod several;
 
 use crate::scratch::folder;
 use std::path::PathBuf;

@@ -2,6 +2,8 @@
 
 mod cases;
 mod check;
+mod files;
+mod foreign;
 mod identify;
 mod pipe;
 mod refused;

@@ -36,7 +36,11 @@ pub(super) fn names(draw: &mut Draw, policy: &ClipPolicy, style: Style, count: u
         let special = if turn { chosen.next() } else { None };
         let name = special.unwrap_or_else(|| {
             own += 1;
-            name(style, own - 1, count)
+            let name = name(style, own - 1, count);
+            match &policy.separator {
+                Some(separator) => name.replace('.', separator.as_str()),
+                None => name,
+            }
         });
         if !names.contains(&name) {
             names.push(name);

@@ -1,56 +1,129 @@
 //! Safetensors files as streams of gradients.
 
-use super::super::Error;
-use crate::checkpoint::{CheckpointError, TensorReader};
+use super::super::{Error, oracle::called};
+use crate::cases::file::FileError;
+use crate::cases::sides::{Sides, files};
+use crate::checkpoint::{CheckpointError, Entry, TensorReader, some};
 use crate::clip::{ClipPolicy, Element, GradStream, Role, StreamedParam, StreamedTensor, Tensor};
+use crate::oracle::OracleError;
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
-/// A file of named tensors.
+/// Named tensors of one file or several.
 #[derive(Debug)]
 pub(super) struct TensorsFile {
-    pub(super) reader: TensorReader,
-    /// In the order of the file.
-    tensors: Vec<StreamedTensor>,
+    /// What errors call it.
+    pub(super) called: String,
+    /// The beginning of a file with these tensors: that of the file, or a new one.
+    pub(super) head: Vec<u8>,
+    pub(super) names: Vec<String>,
+    readers: Vec<TensorReader>,
+    /// In the order of the files: their type and shape, the number of their file, and where they begin in it.
+    tensors: Vec<(StreamedTensor, usize, usize)>,
 }
 
 impl TensorsFile {
-    /// Opens a file, all of whose tensors must be of a type that can be clipped.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let reader = TensorReader::open(path)?;
-        let refuse = |problem: String| Error::Judge(format!("{}: {problem}", path.display()));
-        if reader.entries.is_empty() {
-            return Err(refuse("no tensor in it".to_owned()));
-        }
-        let (mut tensors, mut problems) = (Vec::new(), Vec::new());
-        for (name, entry) in &reader.entries {
-            let dtype = entry.dtype.to_string();
-            match Element::ALL.into_iter().find(|element| element.name() == dtype) {
-                Some(element) => tensors.push(StreamedTensor {
-                    element,
-                    shape: entry.shape.clone(),
-                }),
-                None => problems.push(format!(
-                    "`{name}` has the type {dtype}, expected F16, BF16, F32 or F64"
-                )),
+    /// Opens files and folders, all of whose tensors must be of a type that can be clipped and have names of their own.
+    pub(super) fn open(paths: &[PathBuf], sides: &mut Sides) -> Result<Self, Error> {
+        let called = called(paths);
+        let (mut readers, mut entries) = (Vec::new(), Vec::new());
+        let mut problems = Vec::new();
+        let mut of_names: HashMap<String, (String, PathBuf)> = HashMap::new();
+        let files = files(paths)?;
+        for path in &files.paths {
+            let reader = TensorReader::open_either(path)?;
+            files.check(
+                path,
+                &reader.entries.iter().map(|(name, _)| name.clone()).collect(),
+            )?;
+            for (long, entry) in &reader.entries {
+                let name = sides.stripped(long);
+                if let Some((other, place)) = of_names.insert(name.clone(), (long.clone(), path.clone())) {
+                    problems.push(format!(
+                        "`{name}` is there twice, as `{other}` in {} and as `{long}` in {}; each tensor is clipped once",
+                        place.display(),
+                        path.display()
+                    ));
+                }
+                match tensor(&name, entry) {
+                    Ok(tensor) => entries.push((name, tensor, readers.len(), entry.range.start)),
+                    Err(problem) => problems.push(problem),
+                }
             }
+            readers.push(reader);
+        }
+        if entries.is_empty() && problems.is_empty() {
+            problems.push("no tensor in it".to_owned());
         }
         if !problems.is_empty() {
-            return Err(refuse(problems.join("; ")));
+            let path = PathBuf::from(called);
+            return Err(FileError::Content { path, problems }.into());
         }
-        Ok(Self { reader, tensors })
+        let same = |one: &TensorReader| one.entries.iter().zip(&entries).all(|(a, b)| a.0 == b.0);
+        let head = match readers.as_slice() {
+            [one] if !one.head.is_empty() && same(one) => one.head.clone(),
+            _ => {
+                // Wide types first, so that each tensor is aligned; those of a type in the order of the files.
+                entries.sort_by_key(|(_, tensor, ..)| Reverse(tensor.element.width()));
+                head(entries.iter().map(|(name, tensor, ..)| (name.as_str(), tensor)))
+            }
+        };
+        let names = entries.iter().map(|(name, ..)| name.clone()).collect();
+        let tensors = entries
+            .into_iter()
+            .map(|(_, tensor, file, start)| (tensor, file, start))
+            .collect();
+        Ok(Self {
+            called,
+            head,
+            names,
+            readers,
+            tensors,
+        })
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.reader.entries.iter().position(|(other, _)| other == name)
+        self.names.iter().position(|other| other == name)
     }
 
     /// Reads elements of a tensor.
     fn read(&mut self, tensor: usize, at: usize, bytes: &mut [u8]) -> Result<(), CheckpointError> {
-        let start = self.reader.entries[tensor].1.range.start;
-        let place = start + at * self.tensors[tensor].element.width();
-        self.reader.read_at(place as u64, bytes)
+        let (found, file, start) = &self.tensors[tensor];
+        let place = start + at * found.element.width();
+        self.readers[*file].read_at(place as u64, bytes)
     }
+}
+
+/// What can be clipped of a file.
+fn tensor(name: &str, entry: &Entry) -> Result<StreamedTensor, String> {
+    let dtype = entry.dtype.to_string();
+    let element = Element::ALL.into_iter().find(|element| element.name() == dtype);
+    let element =
+        element.ok_or_else(|| format!("`{name}` has the type {dtype}, expected F16, BF16, F32 or F64"))?;
+    let shape = entry.shape.clone();
+    Ok(StreamedTensor { element, shape })
+}
+
+/// The length of a header and the header, for tensors one after the other.
+fn head<'a>(tensors: impl Iterator<Item = (&'a str, &'a StreamedTensor)>) -> Vec<u8> {
+    let mut header = serde_json::Map::new();
+    let mut end = 0;
+    for (name, tensor) in tensors {
+        let begin = end;
+        end += tensor.shape.iter().product::<usize>() * tensor.element.width();
+        let entry = json!({
+            "dtype": tensor.element.name(),
+            "shape": tensor.shape,
+            "data_offsets": [begin, end],
+        });
+        header.insert(name.to_owned(), entry);
+    }
+    let mut text = Value::Object(header).to_string().into_bytes();
+    text.resize(text.len().next_multiple_of(8), b' ');
+    [&(text.len() as u64).to_le_bytes()[..], &text].concat()
 }
 
 /// Gradients and what lies beside them.
@@ -72,23 +145,42 @@ impl Sources {
         moments: Option<TensorsFile>,
     ) -> Result<Self, Error> {
         for file in [&values, &moments].into_iter().flatten() {
-            let lacking = grads.reader.entries.iter().map(|(name, _)| name);
+            let lacking = grads.names.iter();
             let lacking = lacking.filter(|name| !is_excluded(policy, name) && file.position(name).is_none());
-            let lacking: Vec<String> = lacking.map(|name| format!("`{name}`")).collect();
+            let lacking: Vec<&String> = lacking.collect();
             if !lacking.is_empty() {
+                let surplus: Vec<String> = file
+                    .names
+                    .iter()
+                    .filter(|n| grads.position(n).is_none())
+                    .cloned()
+                    .collect();
+                let error = OracleError::Unpaired {
+                    place: "names",
+                    missing: lacking.iter().map(|name| (*name).clone()).collect(),
+                    surplus,
+                };
+                let prefixes = error.prefixes();
+                let advice = prefixes.iter().map(|prefix| format!(" --strip-prefix {prefix}"));
+                let advice: String = advice.collect();
                 return Err(Error::Judge(format!(
-                    "{}: missing {}, which {} has",
-                    file.reader.path.display(),
-                    lacking.join(", "),
-                    grads.reader.path.display()
+                    "{}: missing {}, which {} has{}{advice}",
+                    file.called,
+                    some(&lacking),
+                    grads.called,
+                    if advice.is_empty() {
+                        ""
+                    } else {
+                        "; names differ by a prefix:"
+                    }
                 )));
             }
         }
         let (mut params, mut places) = (Vec::new(), Vec::new());
-        for ((name, _), grad) in grads.reader.entries.iter().zip(&grads.tensors) {
+        for (name, (grad, ..)) in grads.names.iter().zip(&grads.tensors) {
             let found = [&values, &moments].map(|file| {
                 let file = file.as_ref()?;
-                file.position(name).map(|at| (at, file.tensors[at].clone()))
+                file.position(name).map(|at| (at, file.tensors[at].0.clone()))
             });
             places.push(
                 found

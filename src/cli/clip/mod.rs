@@ -4,7 +4,9 @@ pub(super) mod args;
 mod files;
 mod report;
 
+use super::oracle::{called, is_safetensors, separated};
 use super::{Error, print};
+use crate::cases::sides::Sides;
 use crate::checkpoint::{self, CheckpointError};
 use crate::clip::{ClipError, ClipReport, ClipState, StreamError, clip_stream};
 use args::{Clip, Format};
@@ -14,17 +16,31 @@ use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub(super) fn command(args: &Clip) -> Result<u8, Error> {
+    let policy = separated(&args.policy, args.separator.as_ref())?;
+    let args = &Clip {
+        policy,
+        ..args.clone()
+    };
     flags(args)?;
     paths(args)?;
-    let open = |path: &Option<PathBuf>| path.as_deref().map(TensorsFile::open).transpose();
-    let grads = TensorsFile::open(&args.grads)?;
-    let (values, moments) = (open(&args.params)?, open(&args.second_moments)?);
+    let mut sides = Sides::new(&args.strip_prefix, &[], &[]);
+    let grads = TensorsFile::open(&args.grads, &mut sides)?;
+    let mut beside = |paths: &[PathBuf]| {
+        let given = Some(paths).filter(|paths| !paths.is_empty());
+        given
+            .map(|paths| TensorsFile::open(paths, &mut sides))
+            .transpose()
+    };
+    let (values, moments) = (beside(&args.params)?, beside(&args.second_moments)?);
+    if let Some(unused) = sides.unused() {
+        return Err(Error::Judge(format!("--strip-prefix: {unused}")));
+    }
     let mut sources = Sources::new(&args.policy, grads, values, moments)?;
     let mut state = args.state.as_deref().map_or(Ok(ClipState::default()), memory)?;
     let report = match run(args, &mut sources, &mut state) {
         Ok(report) => report,
         Err(Stopped::Refused(error)) => {
-            super::progress::say(&format!("error: {}: {error}", args.grads.display()));
+            super::progress::say(&format!("error: {}: {error}", called(&args.grads)));
             return Ok(1);
         }
         Err(Stopped::Other(error)) => return Err(error),
@@ -75,13 +91,13 @@ fn flags(args: &Clip) -> Result<(), Error> {
     for (flag, given, needed, what) in [
         (
             "--params",
-            args.params.is_some(),
+            !args.params.is_empty(),
             policy.rule.needs_values(),
             "the parameters",
         ),
         (
             "--second-moments",
-            args.second_moments.is_some(),
+            !args.second_moments.is_empty(),
             policy.rule.needs_second_moments(),
             "Adam's second moments",
         ),
@@ -114,11 +130,17 @@ fn flags(args: &Clip) -> Result<(), Error> {
 /// No file is read and written, or written twice, and the folders are there; before anything is read.
 fn paths(args: &Clip) -> Result<(), Error> {
     let read = [
-        ("--grads", Some(&args.grads)),
-        ("--params", args.params.as_ref()),
-        ("--second-moments", args.second_moments.as_ref()),
-        ("--state", args.state.as_ref()),
-    ];
+        ("--grads", &args.grads),
+        ("--params", &args.params),
+        ("--second-moments", &args.second_moments),
+    ]
+    .into_iter()
+    .flat_map(|(flag, paths)| paths.iter().map(move |path| (flag, Some(path))))
+    .chain([("--state", args.state.as_ref())]);
+    let read: Vec<(&str, Option<&PathBuf>)> = read.collect();
+    if let Some(path) = &args.output {
+        is_safetensors(path)?;
+    }
     let own_state = args.state.as_ref().filter(|_| args.state_out.is_none());
     let written = [
         ("--output", args.output.as_ref()),
@@ -141,6 +163,15 @@ fn paths(args: &Clip) -> Result<(), Error> {
             return Err(Error::Usage(format!(
                 "{flag}: the folder {} is not there",
                 folder.display()
+            )));
+        }
+        let is_read = |&&(_, read): &&(&str, Option<&PathBuf>)| {
+            read.is_some_and(|read| read.is_dir() && is_same(read, &folder))
+        };
+        if let Some((other_flag, _)) = read.iter().find(is_read) {
+            return Err(Error::Usage(format!(
+                "{flag}: {} would lie in the folder that {other_flag} reads",
+                path.display()
             )));
         }
         for (other_flag, other) in read.iter().chain(&written[..at]) {
@@ -206,7 +237,7 @@ fn run(args: &Clip, sources: &mut Sources, state: &mut ClipState) -> Result<Clip
         return Ok(report);
     };
     let mut done = None;
-    let head = sources.grads.reader.head.clone();
+    let head = sources.grads.head.clone();
     let written = checkpoint::write_atomic(path, |out| {
         out.write_all(&head)?;
         let result = clip(args, sources, state, out).and_then(|report| {
@@ -236,7 +267,7 @@ fn clip(
 ) -> Result<ClipReport, Stopped> {
     let params = sources.params.clone();
     let about = |error: &dyn std::fmt::Display| {
-        Stopped::Other(Error::Judge(format!("{}: {error}", args.grads.display())))
+        Stopped::Other(Error::Judge(format!("{}: {error}", called(&args.grads))))
     };
     let mut stream = Stream { sources, out };
     clip_stream(
@@ -255,7 +286,7 @@ fn clip(
         StreamError::Clip(error) => about(&error),
         StreamError::Stream(Broken::Read(error)) => error.into(),
         StreamError::Stream(Broken::Write(source)) => Stopped::from(CheckpointError::Write {
-            path: args.written().unwrap_or(&args.grads).clone(),
+            path: args.written().cloned().unwrap_or_default(),
             source,
         }),
     })

@@ -6,6 +6,7 @@ use super::args::Clip;
 use super::files::Sources;
 use crate::clip::{Action, ClipReport, ClipState, Clipped, ComponentReport};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// The version of the report's keys.
 const SPEC: u64 = 1;
@@ -34,7 +35,12 @@ pub(super) fn document(
     report: &ClipReport,
     state: Option<&ClipState>,
 ) -> Value {
-    let path = |path: Option<&std::path::PathBuf>| path.map(|path| path.display().to_string());
+    let path = |path: Option<&PathBuf>| path.map(|path| path.display().to_string());
+    let paths = |paths: &[PathBuf]| match paths {
+        [] => Value::Null,
+        [one] => json!(path(Some(one))),
+        many => many.iter().map(|one| path(Some(one))).collect(),
+    };
     let component = |c: &ComponentReport| {
         json!({
             "id": c.id,
@@ -65,9 +71,9 @@ pub(super) fn document(
         "spec": SPEC,
         "version": env!("CARGO_PKG_VERSION"),
         "policy": args.policy.to_string(),
-        "grads": path(Some(&args.grads)),
-        "params": path(args.params.as_ref()),
-        "second_moments": path(args.second_moments.as_ref()),
+        "grads": paths(&args.grads),
+        "params": paths(&args.params),
+        "second_moments": paths(&args.second_moments),
         "output": path(args.written()),
         "statistic": report.statistic.to_string(),
         "state_steps": state.map(|state| state.steps),

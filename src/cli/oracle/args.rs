@@ -2,9 +2,10 @@
 
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
+use crate::cases::sides::Placement;
 use crate::cases::{Class, Pack, Template};
 use crate::cli::number::{not_negative, positive};
-use crate::clip::{ClipPolicy, Statistic};
+use crate::clip::{ClipPolicy, Separator, Statistic};
 use crate::oracle::{Declared, Format as ElementType, norm_error};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::ffi::OsString;
@@ -81,18 +82,13 @@ pub(super) struct Choice {
 #[command(after_help = "Examples:
   cwgnc check --before g.safetensors --after clipped.safetensors --policy component:0.05
   cwgnc check --before g.safetensors --after clipped.safetensors --policy global:1 --declared blocks-1024 --norms n.json
+  cwgnc check --before ranks_before --after ranks_after --placement '*.weight=shard:0' --placement '*=replicated' --policy global:1
   cwgnc check --cases cases --results results --format junit > report.xml")]
 pub(in crate::cli) struct Check {
     #[command(flatten)]
     pub(super) question: Question,
-    /// The gradients after clipping, by name
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "before",
-        help_heading = "One pair of files"
-    )]
-    pub(super) after: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) answer: After,
     /// Norms that the clipper returned: a JSON object from component to number
     #[arg(
         long,
@@ -129,14 +125,15 @@ pub(in crate::cli) struct Check {
 /// Gradients and what is to be done with them, from plain files.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Question {
-    /// The gradients before clipping, by name
+    /// The gradients before clipping, by name: safetensors or .npz, several of them, or a folder of shards or ranks
     #[arg(
         long,
         value_name = "FILE",
+        num_args = 1..,
         requires = "policy",
         help_heading = "One pair of files"
     )]
-    pub(super) before: Option<PathBuf>,
+    pub(super) before: Vec<PathBuf>,
     /// What was to be done, for example component:0.05 or global:1@optax; docs/clipping.md has them all
     #[arg(
         long,
@@ -149,18 +146,20 @@ pub(super) struct Question {
     #[arg(
         long,
         value_name = "FILE",
+        num_args = 1..,
         requires = "before",
         help_heading = "One pair of files"
     )]
-    pub(super) values: Option<PathBuf>,
+    pub(super) values: Vec<PathBuf>,
     /// Adam's second moments, for policies that read them
     #[arg(
         long,
         value_name = "FILE",
+        num_args = 1..,
         requires = "before",
         help_heading = "One pair of files"
     )]
-    pub(super) moments: Option<PathBuf>,
+    pub(super) moments: Vec<PathBuf>,
     /// What a stateful policy remembers before this step, as text
     #[arg(
         long,
@@ -174,6 +173,8 @@ pub(super) struct Question {
     pub(super) declared: Option<Declared>,
     #[command(flatten)]
     pub(super) limits: Limits,
+    #[command(flatten)]
+    pub(super) files: Files,
 }
 
 /// What is asked of the arithmetic, whatever a case says of it.
@@ -209,6 +210,61 @@ impl Limits {
     }
 }
 
+/// How plain files are read; docs/oracle.md, "Files", has examples.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Files {
+    /// Take this off the names that begin with it, in all files: module. or _orig_mod.; may be given several times
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        requires = "before",
+        help_heading = "Files as you have them"
+    )]
+    pub(super) strip_prefix: Vec<String>,
+    /// What a tensor is that stands in the files of several ranks: PATTERN=replicated, =shard:AXIS or =partial (a sum)
+    #[arg(
+        long,
+        value_name = "PATTERN=PLACE",
+        requires = "before",
+        help_heading = "Files as you have them"
+    )]
+    pub(super) placement: Vec<Placement>,
+    /// Cut names into modules and layers at this text and nowhere else; the same as separator= in a policy
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "before",
+        help_heading = "Files as you have them"
+    )]
+    pub(super) separator: Option<Separator>,
+}
+
+/// The gradients after clipping, from plain files.
+#[derive(Debug, ClapArgs)]
+pub(super) struct After {
+    /// The gradients after clipping, by name; files as for --before
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 1..,
+        requires = "before",
+        help_heading = "One pair of files"
+    )]
+    pub(super) after: Vec<PathBuf>,
+    /// A placement for the files after clipping alone, where it differs from that before
+    #[arg(
+        long,
+        value_name = "PATTERN=PLACE",
+        requires = "after",
+        help_heading = "Files as you have them"
+    )]
+    pub(super) placement_after: Vec<Placement>,
+    /// Gradients before clipping are of a narrower type than after it, and the clipper reads them widened (BF16 to F32 main
+    /// gradients)
+    #[arg(long, requires = "after", help_heading = "Files as you have them")]
+    pub(super) widen: bool,
+}
+
 /// Find out which convention and which partition made a file of clipped gradients.
 ///
 /// Exit code 0: one fits, or several that these gradients cannot tell apart; 1: none fits; 2: it cannot be judged. For
@@ -221,15 +277,16 @@ pub(in crate::cli) struct Identify {
     /// In a folder: do not try a pair's own policy unless it is among the usual ones
     #[arg(long, requires = "dir")]
     pub(super) blind: bool,
-    /// The gradients before clipping, by name
-    #[arg(long, value_name = "FILE", requires = "after")]
-    pub(super) before: Option<PathBuf>,
-    /// The gradients after clipping, by name
-    #[arg(long, value_name = "FILE", requires = "before")]
-    pub(super) after: Option<PathBuf>,
+    /// The gradients before clipping, by name: safetensors or .npz, several of them, or a folder of shards or ranks
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "after", help_heading = "One pair of files")]
+    pub(super) before: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) answer: After,
     /// The parameters, for policies that read them
-    #[arg(long, value_name = "FILE", requires = "before")]
-    pub(super) values: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "before", help_heading = "One pair of files")]
+    pub(super) values: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) files: Files,
     /// The threshold that was used [default: read off the norms after clipping]
     #[arg(long, value_name = "C", value_parser = not_negative)]
     pub(super) threshold: Option<f64>,
@@ -259,14 +316,8 @@ pub(in crate::cli) struct Explain {
     pub(super) result: Option<PathBuf>,
     #[command(flatten)]
     pub(super) question: Question,
-    /// The gradients after clipping, by name
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "before",
-        help_heading = "One pair of files"
-    )]
-    pub(super) after: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) answer: After,
 }
 
 /// Write a case with its expected gradients beside it.

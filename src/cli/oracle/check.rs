@@ -2,24 +2,25 @@
 
 use super::super::Error;
 use super::args::{Check, Format};
-use super::input::{about, case, files, plain_candidate, plain_case};
+use super::input::{about, called, case, files, plain_pair};
 use super::{Judged, Outcome, exit_code, records};
 use crate::cases::NamedCase;
 use crate::cases::file::{EXTENSION, read_result};
 use crate::oracle::{Candidate, judge};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Check) -> Result<u8, Error> {
     let question = &args.question;
-    let judged = match (&question.before, &args.after, &args.cases, &args.results) {
-        (Some(before), Some(after), None, None) => match pair(args, before, after) {
+    let (before, after) = (question.before.as_slice(), args.answer.after.as_slice());
+    let judged = match (before, after, &args.cases, &args.results) {
+        ([before, ..], [_, ..], None, None) => match pair(args) {
             Ok(judged) => vec![judged],
             // For readers on stderr; a report for programs is there in any event.
             Err(error) if args.format == Format::Text => return Err(error),
             Err(error) => vec![unreadable(before, error.to_string())],
         },
-        (None, None, Some(cases), Some(results)) => folders(args, cases, results)?,
+        ([], [], Some(cases), Some(results)) => folders(args, cases, results)?,
         _ => {
             return Err(Error::Usage(
                 "what to check is missing: give --before, --after and --policy, or --cases and --results"
@@ -32,21 +33,26 @@ pub(in crate::cli) fn command(args: &Check) -> Result<u8, Error> {
 }
 
 /// The one pair of files.
-fn pair(args: &Check, before: &Path, after: &Path) -> Result<Judged, Error> {
-    let canonical = |path: &Path| path.canonicalize().ok();
-    if before == after || canonical(before).is_some_and(|path| canonical(after) == Some(path)) {
+fn pair(args: &Check) -> Result<Judged, Error> {
+    let (before, after) = (&args.question.before, &args.answer.after);
+    let place = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let places: Vec<PathBuf> = after.iter().map(place).collect();
+    if let Some(both) = before.iter().find(|path| places.contains(&place(path))) {
         return Err(Error::Judge(format!(
             "{}: one file is both before and after; save a copy of the gradients before they are clipped",
-            before.display()
+            both.display()
         )));
     }
-    let named = plain_case(&args.question, before)?;
-    let candidate = plain_candidate(after, args.norms.as_deref())?;
-    let judgement = judge(&named.case, &candidate).map_err(|error| about(after, &error))?;
-    Ok(Judged {
-        named,
-        outcome: Outcome::Judged(Box::new(judgement)),
-    })
+    let (named, answered) = plain_pair(&args.question, &args.answer, args.norms.as_deref())?;
+    let name = called(after);
+    let outcome = if answered.differences.is_empty() {
+        let judgement = judge(&named.case, &answered.candidate);
+        let judgement = judgement.map_err(|error| about(Path::new(&name), &error))?;
+        Outcome::Judged(Box::new(judgement))
+    } else {
+        Outcome::Replicas(answered.differences.join("\n"))
+    };
+    Ok(Judged { named, outcome })
 }
 
 /// Every case, with the result of the same name; results without a case are named too.

@@ -2,11 +2,12 @@
 
 use super::super::{Error, aligned, print};
 use super::args::Explain;
-use super::input::{about, case, plain_candidate, plain_case};
+use super::input::{about, called, case, plain_case, plain_pair};
 use crate::cases::NamedCase;
 use crate::cases::file::read_result;
 use crate::oracle::report;
 use crate::oracle::{Expectation, Judgement, expect, judge};
+use std::path::Path;
 
 /// Elements of each component that are shown with their expected values.
 const SHOWN: usize = 4;
@@ -14,24 +15,36 @@ const SHOWN: usize = 4;
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Explain) -> Result<u8, Error> {
     let asked = &args.question;
-    let (path, named) = match (&args.case, &asked.before) {
-        (Some(path), _) => (path, case(path, asked.declared, asked.limits)?),
-        (None, Some(path)) => (path, plain_case(asked, path)?),
-        (None, None) => return Err(Error::Usage("a case file or --before is missing".to_owned())),
+    let mut candidate = None;
+    let named = match (&args.case, asked.before.as_slice()) {
+        (Some(path), _) => case(path, asked.declared, asked.limits)?,
+        (None, []) => return Err(Error::Usage("a case file or --before is missing".to_owned())),
+        (None, [..]) if args.answer.after.is_empty() => plain_case(asked)?,
+        (None, [..]) => {
+            let (named, answered) = plain_pair(asked, &args.answer, None)?;
+            if !answered.differences.is_empty() {
+                answered.differences.iter().try_for_each(|line| print(line))?;
+                return Ok(1);
+            }
+            candidate = Some((called(&args.answer.after), answered.candidate));
+            named
+        }
     };
-    let expectation = expect(&named.case).map_err(|error| about(path, &error))?;
+    let path = args
+        .case
+        .as_deref()
+        .map_or(named.name.clone(), |path| path.display().to_string());
+    let expectation = expect(&named.case).map_err(|error| about(Path::new(&path), &error))?;
     let mut lines = question(&named);
     lines.extend(answer(&named, &expectation));
     let mut code = 0;
-    let candidate = match (&args.result, &args.after) {
-        (Some(path), _) => Some((path, read_result(path)?)),
-        (None, Some(path)) => Some((path, plain_candidate(path, None)?)),
-        (None, None) => None,
-    };
+    if let Some(path) = &args.result {
+        candidate = Some((path.display().to_string(), read_result(path)?));
+    }
     if let Some((path, candidate)) = candidate {
-        let judgement = judge(&named.case, &candidate).map_err(|error| about(path, &error))?;
+        let judgement = judge(&named.case, &candidate).map_err(|error| about(Path::new(&path), &error))?;
         lines.push(String::new());
-        lines.push(format!("{}: {}", path.display(), judgement.headline()));
+        lines.push(format!("{path}: {}", judgement.headline()));
         lines.extend(judgement.details());
         lines.extend(histograms(&judgement));
         code = judgement.exit_code();

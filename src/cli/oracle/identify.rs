@@ -4,12 +4,13 @@
 
 use super::super::{Error, aligned, print};
 use super::args::{Format, Identify};
-use super::input::about;
+use super::input::{about, answer, beside, called, sides, used};
 use super::pairs;
 use super::records::number;
 use crate::cases::file::read_plain;
+use crate::cases::sides::Side;
 use crate::clip::{ClipPolicy, Convention, Partition, Threshold};
-use crate::oracle::{Case, Fit, Identification, Inferred, identify, infer};
+use crate::oracle::{Case, Fit, Identification, Inferred, OracleError, Tensor, identify, infer};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -18,10 +19,29 @@ const RUNNERS_UP: usize = 5;
 
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
-    match (&args.dir, &args.before, &args.after) {
+    match (&args.dir, args.before.as_slice()) {
         (Some(dir), ..) => pairs::folder(args, dir),
-        (None, Some(before), Some(after)) => {
-            let Inferred { threshold, found } = one(args, before, after)?;
+        (None, [_, ..]) => {
+            let (mut sides, policy) = (
+                sides(&args.files, &args.answer.placement_after),
+                // Any threshold, where none was given: the statistic is what counts.
+                usual(args, args.threshold.unwrap_or(1.0)),
+            );
+            let before = sides.read(&args.before, Side::Before)?.tensors;
+            let mut case = Case {
+                declared: args.declared,
+                values: beside(&mut sides, &args.values)?,
+                ..Case::new(policy, before)
+            };
+            let answered = answer(&mut case, &mut Vec::new(), &args.answer, &mut sides)?;
+            used(&sides)?;
+            if !answered.differences.is_empty() {
+                answered.differences.iter().try_for_each(|line| print(line))?;
+                return Ok(1);
+            }
+            let after = called(&args.answer.after);
+            let found = one(args, &case, &answered.candidate.after);
+            let Inferred { threshold, found } = found.map_err(|error| about(Path::new(&after), &error))?;
             let nothing = u8::from(found.tied == 0);
             match args.format {
                 Format::Text => text(&found, threshold).iter().try_for_each(|line| print(line))?,
@@ -37,18 +57,14 @@ pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
 }
 
 /// One pair; the threshold is found out where it was not given.
-fn one(args: &Identify, before: &Path, after: &Path) -> Result<Inferred, Error> {
-    let values = args.values.as_deref();
-    if let Some(threshold) = args.threshold {
-        let found = pair(args, before, after, values, usual(args, threshold))?;
-        return Ok(Inferred {
-            threshold: None,
-            found,
-        });
+fn one(args: &Identify, case: &Case, after: &[Tensor]) -> Result<Inferred, OracleError> {
+    if args.threshold.is_none() {
+        return infer(case, after);
     }
-    // Any threshold: the statistic is what counts.
-    let case = question(args, before, values, usual(args, 1.0))?;
-    infer(&case, &read_plain(after)?).map_err(|error| about(after, &error))
+    Ok(Inferred {
+        threshold: None,
+        found: identify(case, after)?,
+    })
 }
 
 pub(super) fn no_junit() -> Error {
@@ -62,21 +78,12 @@ pub(super) fn pair(
     values: Option<&Path>,
     policy: ClipPolicy,
 ) -> Result<Identification, Error> {
-    let case = question(args, before, values, policy)?;
-    identify(&case, &read_plain(after)?).map_err(|error| about(after, &error))
-}
-
-fn question(
-    args: &Identify,
-    before: &Path,
-    values: Option<&Path>,
-    policy: ClipPolicy,
-) -> Result<Case, Error> {
-    Ok(Case {
+    let case = Case {
         declared: args.declared,
         values: values.map_or(Ok(Vec::new()), read_plain)?,
         ..Case::new(policy, read_plain(before)?)
-    })
+    };
+    identify(&case, &read_plain(after)?).map_err(|error| about(after, &error))
 }
 
 /// The policy to begin with where only the threshold is known.
@@ -85,6 +92,7 @@ pub(super) fn usual(args: &Identify, threshold: f64) -> ClipPolicy {
     let usual = ClipPolicy::norm(Partition::Parameter, threshold, Convention::Torch);
     ClipPolicy {
         statistic: args.norm.unwrap_or(usual.statistic),
+        separator: args.files.separator.clone(),
         ..usual
     }
 }

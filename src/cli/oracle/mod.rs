@@ -1,7 +1,7 @@
 //! The oracle's commands: other people's clippers are judged here.
 //!
 //! One file a command ([`cases`], [`check`], [`identify`], [`explain`], [`expect`], [`pipe`], [`answer`]), and what they share:
-//! [`args`] (the flags), [`input`] (from flags and files to questions), [`pairs`] (a folder
+//! [`args`] (the flags), [`input`] (from flags and files to questions), [`widening`] (input and output of different types), [`pairs`] (a folder
 //! of pairs to identify), [`child`] (a program behind a pipe), [`text`], and
 //! [`records`] (reports for readers and for machines).
 //!
@@ -20,7 +20,9 @@ mod pairs;
 pub(super) mod pipe;
 mod records;
 mod text;
+mod widening;
 
+pub(super) use input::{called, is_safetensors, separated};
 pub(super) use records::number;
 
 use crate::cases::NamedCase;
@@ -34,6 +36,8 @@ enum Outcome {
     Cannot(String),
     /// The program declined to answer.
     Declined,
+    /// Replicas of one tensor differ, and where. This is a failure.
+    Replicas(String),
     /// There is no answer, and why: the program died, hung, or wrote something else. This is a failure.
     NoAnswer(String),
 }
@@ -52,6 +56,7 @@ impl Outcome {
             Self::Cannot(_) => "CANNOT_JUDGE",
             Self::Declined => "DECLINED",
             Self::NoAnswer(_) => "NO_ANSWER",
+            Self::Replicas(_) => "REPLICAS",
         }
     }
 
@@ -61,7 +66,7 @@ impl Outcome {
             Self::Judged(judgement) => Some(judgement.exit_code()),
             Self::Cannot(_) => Some(2),
             Self::Declined => None,
-            Self::NoAnswer(_) => Some(1),
+            Self::NoAnswer(_) | Self::Replicas(_) => Some(1),
         }
     }
 }

@@ -172,8 +172,11 @@ impl Driver<'_> {
             source,
         };
         std::fs::create_dir_all(&self.args.save).map_err(folder)?;
-        let path =
-            |ending: &str| -> PathBuf { self.args.save.join(format!("{}{ending}.{EXTENSION}", named.name)) };
+        let path = |ending: &str| -> PathBuf {
+            self.args
+                .save
+                .join(format!("{}{ending}.{EXTENSION}", file_name(&named.name)))
+        };
         let (case, result) = (path(""), path(".result"));
         file::write(&case, &case_bytes(&small, None))?;
         let elements: usize = small.case.before.iter().map(|t| t.data.len()).sum();
@@ -187,6 +190,16 @@ impl Driver<'_> {
             line = format!("{line} {}", result.display());
         }
         Ok(line)
+    }
+}
+
+/// A case's name as a file may be called: a case of somebody else's may have any name, `a/b` and `../a` too.
+fn file_name(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
+    let plain: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    match plain.strip_prefix('.') {
+        Some(rest) => format!("_{rest}"),
+        None => plain,
     }
 }
 

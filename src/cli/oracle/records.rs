@@ -55,7 +55,9 @@ fn record(one: &Judged) -> Value {
                 record.extend(known);
             }
         }
-        Outcome::Cannot(why) | Outcome::NoAnswer(why) => record["text"] = why.clone().into(),
+        Outcome::Cannot(why) | Outcome::NoAnswer(why) | Outcome::Replicas(why) => {
+            record["text"] = why.clone().into()
+        }
         Outcome::Declined => {}
     }
     record

@@ -43,7 +43,7 @@ pub(super) fn case(one: &Judged) -> Vec<String> {
         }
         Outcome::Declined => lines.push(format!("{}: DECLINED", named.name)),
         other => {
-            let (Outcome::Cannot(why) | Outcome::NoAnswer(why)) = other else {
+            let (Outcome::Cannot(why) | Outcome::NoAnswer(why) | Outcome::Replicas(why)) = other else {
                 return lines;
             };
             let mut why = why.lines();

@@ -14,12 +14,18 @@ const AGC_EPS: f64 = 1e-3;
 /// Every policy worth trying, the case's own first, then the usual before the unusual.
 pub(super) fn suspects(case: &Case, threshold: Threshold) -> Vec<ClipPolicy> {
     let own = &case.policy;
-    let mut suspects = vec![own.clone()];
+    // A separator is about modules and layers; in other policies it would stand for nothing.
+    let separator = |partition: &Partition| own.separator.clone().filter(|_| partition.cuts_names());
+    let mut suspects = vec![ClipPolicy {
+        separator: separator(&own.partition),
+        ..own.clone()
+    }];
     let mut add = |rule: Rule, partition: &Partition, statistic: Statistic| {
         let policy = ClipPolicy {
             rule,
             partition: partition.clone(),
             statistic,
+            separator: separator(partition),
             ..own.clone()
         };
         // By text: a NaN threshold is not equal to itself.

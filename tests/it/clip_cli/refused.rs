@@ -29,7 +29,11 @@ fn gradients() {
     // The first eight bytes, the last of them the highest, are the length.
     assert_eq!(
         refused(b"PK\x03\x04 not safetensors at all"),
-        "g is not a valid safetensors file: its header would have 8390045714599856976 bytes, more than 100000000"
+        "g is not a valid safetensors file: it is a zip archive; unpack it"
+    );
+    assert_eq!(
+        refused(b"\xffK\x03\x04 not safetensors at all"),
+        "g is not a valid safetensors file: its header would have 8390045714599857151 bytes, more than 100000000"
     );
     let short = good.len() - 3;
     assert_eq!(
@@ -64,7 +68,7 @@ fn gradients() {
     assert!(gone.starts_with("cannot read g: "), "{gone}");
     let folder = files.0.display();
     let said = said(&files, &format!("--grads {folder} --policy component:1"));
-    assert_eq!(said, format!("cannot read {folder}: it is a folder, not a file"));
+    assert_eq!(said, format!("{folder}: no .safetensors and no .npz file in it"));
 }
 
 #[test]
