@@ -117,14 +117,6 @@ fn errors() {
         error("agc:1,epsilon=1"),
         "unknown option `epsilon`; nearest: eps, follow, edge"
     );
-    assert_eq!(
-        error("component:1@exact,eps=1"),
-        "unknown option `eps`; nearest: by, edge, tie"
-    );
-    assert_eq!(
-        error("component:1,eps=-1"),
-        "`eps=-1`: not a number of at least 0"
-    );
     assert_eq!(error("agc:1,eps=-1"), "`eps=-1`: not a number of at least 0");
     assert_eq!(error("zclip:2,warmup=x"), "`warmup=x`: not a whole number");
     assert_eq!(error("zclip:2,alpha=2"), "`alpha=2`: not a number from 0 to 1");
@@ -156,5 +148,18 @@ fn errors() {
     assert_eq!(
         error("component:1@tf-average,norm=2"),
         "convention `tf-average` is about `norm=mean`"
+    );
+}
+
+#[test]
+fn only_some_conventions_have_an_epsilon() {
+    let error = |text: &str| text.parse::<ClipPolicy>().expect_err(text).to_string();
+    assert_eq!(
+        error("component:1@exact,eps=1"),
+        "unknown option `eps`; nearest: by, edge, tie"
+    );
+    assert_eq!(
+        error("component:1,eps=-1"),
+        "`eps=-1`: not a number of at least 0"
     );
 }
