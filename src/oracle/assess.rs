@@ -35,10 +35,13 @@ impl Subject<'_> {
     /// Judges it, and lists what is wrong.
     pub(super) fn judge(mut self) -> (ComponentJudgement, List) {
         let unknown = self.case.declared.reduction == Reduction::Unknown;
-        let first = if unknown {
-            self.with(Reduction::Exact)
-        } else {
-            self.case.declared
+        // What a sample shows to be wrong under every sane sum is walked over once, under the loosest.
+        let loosest = if unknown { self.loosest() } else { None };
+        let far = loosest.filter(|_| !self.sample_holds());
+        let first = match far {
+            Some(loosest) => self.with(loosest),
+            None if unknown => self.with(Reduction::Exact),
+            None => self.case.declared,
         };
         let mut tally = self.tally(first);
         let histogram = tally.histogram;
@@ -51,7 +54,9 @@ impl Subject<'_> {
         // A wider bound helps only where the bound was the reason.
         if tally.mismatched.count > 0 && !tally.hopeless {
             if unknown {
-                (tally, sufficient) = self.search(tally, implied);
+                if far.is_none() {
+                    (tally, sufficient) = self.search(tally, implied);
+                }
                 if sufficient.is_none() && !tally.hopeless {
                     beyond = self.weak(implied);
                 }
@@ -98,7 +103,6 @@ impl Subject<'_> {
     /// The first of the sane sums under which nothing is wrong; the loosest, if there is none.
     fn search(&mut self, first: Tally, implied: Option<Interval>) -> (Tally, Option<Reduction>) {
         let rungs = tolerance::sane(self.expected.norm.elements, self.accumulator());
-        let mut loosest = None;
         for &reduction in &rungs {
             self.expected.declare(self.case, self.with(reduction));
             if let Some(n) = implied.filter(|&n| overlap(self.expected.allowed_norm, n)) {
@@ -114,12 +118,8 @@ impl Subject<'_> {
                     return (tally, Some(reduction));
                 }
             }
-            let above = self.expected.bound.above;
-            if loosest.is_none_or(|(_, most)| above > most) {
-                loosest = Some((reduction, above));
-            }
         }
-        let Some((reduction, _)) = loosest else {
+        let Some(reduction) = self.loosest() else {
             return (first, None);
         };
         let tally = self.tally(self.with(reduction));
@@ -134,6 +134,21 @@ impl Subject<'_> {
             }
         }
         (tally, Some(reduction))
+    }
+
+    /// The sane sum that allows the most; the expectation is that of it.
+    fn loosest(&mut self) -> Option<Reduction> {
+        let mut loosest: Option<(Reduction, f64)> = None;
+        for reduction in tolerance::sane(self.expected.norm.elements, self.accumulator()) {
+            self.expected.declare(self.case, self.with(reduction));
+            let above = self.expected.bound.above;
+            if loosest.is_none_or(|(_, most)| above > most) {
+                loosest = Some((reduction, above));
+            }
+        }
+        let (reduction, _) = loosest?;
+        self.expected.declare(self.case, self.with(reduction));
+        Some(reduction)
     }
 
     /// The verdict `WEAK`, if a sum that nobody declared explains everything.
