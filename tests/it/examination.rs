@@ -17,9 +17,10 @@ fn own(policy: &str, count: usize) -> impl Iterator<Item = cwgnc::cases::NamedCa
 /// `n <= c ? x : x·RN(c/n)`, tensor by tensor; what is not that is declined.
 fn right(case: &Case) -> Result<Vec<Tensor>, String> {
     let policy = &case.policy;
-    let c = policy.rule.threshold().ok_or("no threshold")?.get();
+    let threshold = policy.rule.threshold().ok_or("no threshold")?;
+    let c = threshold.get();
     let single = case.before.iter().all(|t| t.data.format() == Format::F32);
-    if policy.to_string() != format!("component:{c}@exact") || !single {
+    if policy.to_string() != format!("component:{threshold}@exact") || !single {
         return Err("not mine".to_owned());
     }
     let clip = |t: &Tensor| {
