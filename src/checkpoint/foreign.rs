@@ -144,9 +144,8 @@ fn zip(head: &[u8]) -> Known {
 
 /// A map whose first key is a text, as all maps of parameters are.
 fn is_msgpack(head: &[u8]) -> bool {
-    let key = match head {
-        [0x81..=0x8f, rest @ ..] | [0xde, _, _, rest @ ..] | [0xdf, _, _, _, _, rest @ ..] => rest,
-        _ => return false,
+    let ([0x81..=0x8f, key @ ..] | [0xde, _, _, key @ ..] | [0xdf, _, _, _, _, key @ ..]) = head else {
+        return false;
     };
     let text = match key {
         [short @ 0xa1..=0xbf, rest @ ..] => rest.get(..usize::from(short & 0x1f)),

@@ -258,15 +258,12 @@ fn parts(
         vec![(tensor.data.len(), 1)]
     };
     let whole = |base: &str| Ok(vec![(id(base), 0, axes.clone())]);
-    let (module, layer) = match separator {
-        Some(separator) => {
-            let (module, layer) = path::ends(name, separator.as_str());
-            (&name[..module], layer.map(|end| &name[..end]))
-        }
-        None => {
-            let cuts = path::cuts(name);
-            (path::module(name, &cuts), path::layer(name, &cuts))
-        }
+    let (module, layer) = if let Some(separator) = separator {
+        let (module, layer) = path::ends(name, separator.as_str());
+        (&name[..module], layer.map(|end| &name[..end]))
+    } else {
+        let cuts = path::cuts(name);
+        (path::module(name, &cuts), path::layer(name, &cuts))
     };
     let rank = tensor.shape.len();
     let summed: Vec<usize> = match partition {

@@ -236,7 +236,7 @@ fn by_name(read: &[(String, Vec<Tensor>)]) -> (Vec<&str>, HashMap<&str, Vec<Part
 }
 
 fn parts_of<'a>(name: &str, read: &'a [(String, Vec<Tensor>)]) -> Vec<Part<'a>> {
-    let parts = read.iter().flat_map(|(file, tensors)| {
+    let parts = read.iter().filter_map(|(file, tensors)| {
         let found = tensors.iter().find(|tensor| tensor.name == name);
         found.map(|tensor| Part { file, tensor })
     });

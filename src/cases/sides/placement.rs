@@ -132,7 +132,7 @@ fn difference(a: &Part<'_>, b: &Part<'_>) -> Option<String> {
 fn joined(axis: isize, parts: &[Part<'_>]) -> Result<Tensor, String> {
     let first = &parts[0].tensor;
     let rank = first.shape.len();
-    let at = if axis < 0 { axis + rank as isize } else { axis };
+    let at = if axis < 0 { axis + rank.cast_signed() } else { axis };
     let at = usize::try_from(at).ok().filter(|at| *at < rank).ok_or_else(|| {
         format!(
             "its shape is {:?}, which has no axis {axis} that shards could be joined along",

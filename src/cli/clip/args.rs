@@ -33,7 +33,7 @@ pub(in crate::cli) struct Clip {
     /// Adam's second moments, for policies that read them
     #[arg(long, visible_alias = "moments", value_name = "FILE", num_args = 1.., help_heading = "Input")]
     pub(super) second_moments: Vec<PathBuf>,
-    /// Take this off the names that begin with it, in all files: module. or _orig_mod.; may be given several times
+    /// Take this off the names that begin with it, in all files, as in --strip-prefix module.; may be given several times
     #[arg(long, value_name = "PREFIX", help_heading = "Input")]
     pub(super) strip_prefix: Vec<String>,
     /// Cut names into modules and layers at this text and nowhere else; the same as separator= in the policy

@@ -88,7 +88,7 @@ pub(in crate::cli) struct Check {
     #[command(flatten)]
     pub(super) question: Question,
     #[command(flatten)]
-    pub(super) answer: After,
+    pub(super) answer: AnswerFiles,
     /// Norms that the clipper returned: a JSON object from component to number
     #[arg(
         long,
@@ -241,7 +241,7 @@ pub(super) struct Files {
 
 /// The gradients after clipping, from plain files.
 #[derive(Debug, ClapArgs)]
-pub(super) struct After {
+pub(super) struct AnswerFiles {
     /// The gradients after clipping, by name; files as for --before
     #[arg(
         long,
@@ -281,7 +281,7 @@ pub(in crate::cli) struct Identify {
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "after", help_heading = "One pair of files")]
     pub(super) before: Vec<PathBuf>,
     #[command(flatten)]
-    pub(super) answer: After,
+    pub(super) answer: AnswerFiles,
     /// The parameters, for policies that read them
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "before", help_heading = "One pair of files")]
     pub(super) values: Vec<PathBuf>,
@@ -317,7 +317,7 @@ pub(in crate::cli) struct Explain {
     #[command(flatten)]
     pub(super) question: Question,
     #[command(flatten)]
-    pub(super) answer: After,
+    pub(super) answer: AnswerFiles,
 }
 
 /// Write a case with its expected gradients beside it.

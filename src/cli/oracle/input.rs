@@ -1,7 +1,7 @@
 //! From flags and files to questions.
 
 use super::super::Error;
-use super::args::{After, Files, Limits, Question};
+use super::args::{AnswerFiles, Files, Limits, Question};
 use super::widening;
 use crate::cases::NamedCase;
 use crate::cases::file::{EXTENSION, FileError, read_case};
@@ -47,7 +47,7 @@ pub(super) fn plain_case(question: &Question) -> Result<NamedCase, Error> {
 /// The case and the answer that plain files make.
 pub(super) fn plain_pair(
     question: &Question,
-    after: &After,
+    after: &AnswerFiles,
     norms: Option<&Path>,
 ) -> Result<(NamedCase, Answered), Error> {
     let mut sides = sides(&question.files, &after.placement_after);
@@ -169,7 +169,7 @@ fn asked(question: &Question, sides: &mut Sides) -> Result<NamedCase, Error> {
 pub(super) fn answer(
     case: &mut Case,
     notes: &mut Vec<String>,
-    after: &After,
+    after: &AnswerFiles,
     sides: &mut Sides,
 ) -> Result<Answered, Error> {
     let read = sides.read(&after.after, Side::After)?;

@@ -56,7 +56,7 @@ fn record(one: &Judged) -> Value {
             }
         }
         Outcome::Cannot(why) | Outcome::NoAnswer(why) | Outcome::Replicas(why) => {
-            record["text"] = why.clone().into()
+            record["text"] = why.clone().into();
         }
         Outcome::Declined => {}
     }

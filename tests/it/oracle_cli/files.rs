@@ -248,10 +248,8 @@ fn the_order_of_ranks() {
 #[test]
 fn a_rank_that_lacks_a_tensor() {
     let files = Files::new("lacks");
-    let tensor: fn(&'static str) -> (&'static str, &'static [usize], &'static [f32]) =
-        |name| (name, &[1], &[1.0]);
-    files.tensors("r/rank0.safetensors", &[tensor("a"), tensor("b")]);
-    files.tensors("r/rank1.safetensors", &[tensor("a")]);
+    files.tensors("r/rank0.safetensors", &[("a", &[1], &[1.0]), ("b", &[1], &[1.0])]);
+    files.tensors("r/rank1.safetensors", &[("a", &[1], &[1.0])]);
     files.tensors(
         "after.safetensors",
         &[("a", &[2], &[1.0, 1.0]), ("b", &[1], &[1.0])],
