@@ -113,7 +113,7 @@ impl<'a, T: Real> Job<'a, T> {
             model,
             report,
         } = Inputs::<T>::read(args)?;
-        progress.message(&report.to_string());
+        progress.message(&format!("{report}\ntokenizer: {}", encoder.report()));
 
         let plan = plan(args, train.len(), config.num_hidden_layers);
         let initial = plan.stabilisers.need_initial().then(|| model.clone());

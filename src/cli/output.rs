@@ -24,7 +24,7 @@ pub(super) const ALL: &str = "all_results.json";
 
 /// What a run writes beside its checkpoints. The model's files are among them, lest a tokenizer of the run before stay
 /// beside the new model.
-const WRITTEN: [&str; 14] = [
+const WRITTEN: [&str; 15] = [
     RUN,
     LOG,
     ALL,
@@ -36,6 +36,7 @@ const WRITTEN: [&str; 14] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
     "vocab.json",
     "merges.txt",

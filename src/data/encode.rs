@@ -1,4 +1,4 @@
-//! From text to token ids, as Hugging Face's fast tokenizers do it.
+//! From text to token ids, as Hugging Face's transformers do it (docs/tokenizers.md).
 //!
 //! BERT: `[CLS] a [SEP]` and `[CLS] a [SEP] b [SEP]`, token types 0 up to the first `[SEP]` and 1 after it. `RoBERTa`:
 //! `<s> a </s>` and `<s> a </s></s> b </s>`, token types all 0. Nothing is padded: a batch is its real tokens.
@@ -15,11 +15,11 @@ use rayon::prelude::*;
 use tokenizers::utils::truncation::truncate_encodings;
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
-use crate::model::{Family, ModelConfig};
+use crate::model::ModelConfig;
 
 use super::error::{DataError, FileFault, LengthFault};
 use super::read::Example;
-use super::tokenizer;
+use super::tokenizer::{self, TokenizerReport, guarded};
 
 /// The tokens of one example, special ones included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +35,15 @@ pub struct Encoding {
 pub struct TextEncoder {
     tokenizer: Tokenizer,
     side: TruncationDirection,
-    mask: String,
+    /// The texts of the mask and the padding token.
+    mask: Option<String>,
+    pad: Option<String>,
+    /// Whether the model is given token types.
+    token_types: bool,
+    /// Ids that the model may lack until a text has them.
+    unlisted: Vec<u32>,
+    report: TokenizerReport,
     files: Vec<(String, Vec<u8>)>,
-    family: Family,
     /// The most tokens a sequence may have.
     limit: usize,
     /// Rows of the position, the token-type and the word embedding.
@@ -47,7 +53,8 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Loads `tokenizer.json`, or for BERT `vocab.txt` with `tokenizer_config.json`, from a model folder.
+    /// Loads the tokenizer of a model folder as transformers 5 does: `tokenizer.json`, `vocab.txt`, or `vocab.json` and
+    /// `merges.txt`, with what `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` say.
     ///
     /// The truncation and padding that a `tokenizer.json` asks for are ignored (the side of the truncation excepted):
     /// the length is the caller's business, and padding nobody's.
@@ -78,8 +85,11 @@ impl TextEncoder {
             tokenizer: loaded.tokenizer,
             side: loaded.side,
             mask: loaded.mask,
+            pad: loaded.pad,
+            token_types: loaded.types,
+            unlisted: loaded.unlisted,
+            report: loaded.report,
             files: loaded.files,
-            family: config.family,
             limit: config.max_tokens(),
             positions: config.max_position_embeddings,
             types: config.type_vocab_size,
@@ -91,13 +101,20 @@ impl TextEncoder {
 
     /// Every id that an encoding can hold has a row, and an encoding begins with a special token.
     fn check_vocabulary(&self, dir: &Path) -> Result<(), DataError> {
-        let has_json = self.files.iter().any(|(name, _)| name == "tokenizer.json");
-        let path = dir.join(if has_json { "tokenizer.json" } else { "vocab.txt" });
+        let vocabulary = self
+            .report
+            .settings
+            .iter()
+            .find(|setting| setting.name == "vocabulary");
+        let path = dir.join(vocabulary.map_or("tokenizer.json", |setting| setting.source));
         let fault = |fault| DataError::File {
             path: path.clone(),
             fault,
         };
-        let largest = self.largest_id()?;
+        let frames = self.frames()?;
+        let vocabulary = self.tokenizer.get_vocab(true).into_values();
+        let needed = vocabulary.filter(|id| !self.unlisted.contains(id)).chain(frames);
+        let largest = needed.max().unwrap_or(0);
         if largest as usize >= self.words {
             return Err(fault(FileFault::TooManyTokens {
                 largest,
@@ -119,9 +136,18 @@ impl TextEncoder {
     /// [`DataError::Encode`] if the tokenizer cannot read an empty text.
     pub fn largest_id(&self) -> Result<u32, DataError> {
         // The post-processor writes ids of its own, so the vocabulary alone does not tell.
-        let frame = self.join("", Some(""), usize::MAX)?;
-        let vocabulary = self.tokenizer.get_vocab(true);
-        Ok(vocabulary.values().chain(&frame.ids).copied().max().unwrap_or(0))
+        let vocabulary = self.tokenizer.get_vocab(true).into_values();
+        Ok(vocabulary.chain(self.frames()?).max().unwrap_or(0))
+    }
+
+    /// The ids around one text and around two.
+    fn frames(&self) -> Result<Vec<u32>, DataError> {
+        let (mut one, two) = (
+            self.join("", None, usize::MAX)?,
+            self.join("", Some(""), usize::MAX)?,
+        );
+        one.ids.extend(two.ids);
+        Ok(one.ids)
     }
 
     /// Refuses a length that the model's positions cannot hold.
@@ -159,6 +185,7 @@ impl TextEncoder {
             }));
         }
         let encoding = self.join(text_a, text_b, max_tokens - special)?;
+        self.check_ids(&encoding.ids)?;
         match encoding.token_types.iter().max() {
             Some(&token_type) if token_type as usize >= self.types => {
                 Err(DataError::Length(LengthFault::TokenType {
@@ -188,8 +215,28 @@ impl TextEncoder {
     /// # Errors
     /// [`DataError::Encode`] if the tokenizer cannot read the text.
     pub fn tokens(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        let tokens = self.tokenizer.encode_fast(text, false).map_err(refused)?;
+        let tokens = self.split(text)?;
+        self.check_ids(tokens.get_ids())?;
         Ok(tokens.get_ids().to_vec())
+    }
+
+    /// The tokens of a text.
+    fn split(&self, text: &str) -> Result<tokenizers::Encoding, DataError> {
+        guarded(|| self.tokenizer.encode_fast(text, false)).map_err(|reason| DataError::Encode { reason })
+    }
+
+    /// Every id has a row in the word embedding.
+    fn check_ids(&self, ids: &[u32]) -> Result<(), DataError> {
+        match ids.iter().find(|&&id| id as usize >= self.words) {
+            None => Ok(()),
+            Some(&id) => Err(DataError::Encode {
+                reason: format!(
+                    "its token `{}` has id {id}, and the word embedding has {} rows (vocab_size in config.json)",
+                    self.tokenizer.id_to_token(id).unwrap_or_default(),
+                    self.words
+                ),
+            }),
+        }
     }
 
     /// The special tokens before and after a single text.
@@ -223,14 +270,30 @@ impl TextEncoder {
         self.tokenizer.token_to_id(token)
     }
 
-    /// The id of the mask token, if the tokenizer has one: `tokenizer_config.json` names it, else it is `[MASK]`.
+    /// The id of the mask token, if the tokenizer has one: the folder names it, else the class does, else it is `[MASK]`.
     pub fn mask_id(&self) -> Option<u32> {
-        self.tokenizer.token_to_id(&self.mask)
+        self.id(self.mask.as_deref().unwrap_or("[MASK]"))
+    }
+
+    /// The id of the padding token, if the tokenizer has one: as for [`TextEncoder::mask_id`], else it is `[PAD]`.
+    pub fn pad_id(&self) -> Option<u32> {
+        self.id(self.pad.as_deref().unwrap_or("[PAD]"))
+    }
+
+    /// The `tokenizer_class` of the folder's `config.json`, if it decided.
+    pub fn class_of_model(&self) -> Option<&str> {
+        let class = &self.report.class;
+        (class.source == "config.json").then_some(class.value.as_str())
+    }
+
+    /// What was understood of the tokenizer's files: class, settings, and which file each came from.
+    pub fn report(&self) -> &TokenizerReport {
+        &self.report
     }
 
     /// The names and bytes of the tokenizer's files, as they were when it was loaded, to be saved beside a model:
     /// `tokenizer.json` or `vocab.txt`, and what there is of `tokenizer_config.json`, `special_tokens_map.json`,
-    /// `vocab.json` and `merges.txt`.
+    /// `added_tokens.json`, `vocab.json` and `merges.txt`.
     pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files
             .iter()
@@ -246,7 +309,7 @@ impl TextEncoder {
 
     /// Tokenizes, cuts to `room` tokens, adds the special tokens.
     fn join(&self, text_a: &str, text_b: Option<&str>, room: usize) -> Result<Encoding, DataError> {
-        let tokens = |text: &str| self.tokenizer.encode_fast(text, false).map_err(refused);
+        let tokens = |text: &str| self.split(text);
         let cut = TruncationParams {
             direction: self.side,
             max_length: room,
@@ -259,11 +322,13 @@ impl TextEncoder {
         // combination of them: quadratic in the length of the texts, for nothing.
         drop(a.take_overflowing());
         drop(b.as_mut().map(tokenizers::Encoding::take_overflowing));
-        let joined = self.tokenizer.post_process(a, b, true).map_err(refused)?;
+        let joined = guarded(|| self.tokenizer.post_process(a, b, true));
+        let joined = joined.map_err(|reason| DataError::Encode { reason })?;
         let ids = joined.get_ids().to_vec();
-        let token_types = match self.family {
-            Family::Bert => joined.get_type_ids().to_vec(),
-            Family::Roberta => vec![0; ids.len()],
+        let token_types = if self.token_types {
+            joined.get_type_ids().to_vec()
+        } else {
+            vec![0; ids.len()]
         };
         Ok(Encoding { ids, token_types })
     }
@@ -274,7 +339,7 @@ impl fmt::Debug for TextEncoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let files: Vec<&str> = self.files().map(|(name, _)| name).collect();
         f.debug_struct("TextEncoder")
-            .field("family", &self.family)
+            .field("class", &self.report.class.value)
             .field("files", &files)
             .field("limit", &self.limit)
             .finish_non_exhaustive()

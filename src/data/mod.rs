@@ -35,6 +35,7 @@ pub use read::{Dataset, Example, Labels};
 pub(crate) use task::nearest_of;
 pub use task::{Columns, DevFile, Incomplete, Outcome, TASKS, Task, TaskLabel};
 pub use text::{is_held_out, pack_lines, read_paragraphs};
+pub use tokenizer::{TokenizerReport, TokenizerSetting};
 pub use user::{TextColumns, UserColumns, read_user, read_user_train};
 pub use wordpiece::{
     SPECIAL_TOKENS, VocabularyFault, WordPieceSettings, count_words, train_wordpiece, wordpiece_files,

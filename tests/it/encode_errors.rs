@@ -10,6 +10,9 @@ use crate::scratch;
 
 const VOCABULARY: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\ncat\n##s\n";
 
+/// The class that takes a tokenizer.json as it is.
+const FAST: &str = r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#;
+
 fn tokenizer_json() -> Value {
     let bytes =
         std::fs::read(scratch::fixture("tokenizer/tokenizer.json")).expect("the fixture is committed");
@@ -40,8 +43,17 @@ fn folders_without_a_tokenizer() {
     refused(
         &[("vocab.txt", VOCABULARY)],
         &roberta,
-        "DIR: no tokenizer: tokenizer.json is not there and RoBERTa needs it \
-         (save_pretrained of a fast Hugging Face tokenizer writes it)",
+        "DIR: no tokenizer: neither tokenizer.json nor vocab.json is there",
+    );
+    refused(
+        &[("vocab.json", r#"{"<s>": 0, "</s>": 1}"#)],
+        &roberta,
+        "DIR: no tokenizer: vocab.json is there, and merges.txt is not",
+    );
+    refused(
+        &[("vocab.txt", VOCABULARY), ("tokenizer_config.json", FAST)],
+        &bert(),
+        "DIR: no tokenizer: tokenizer.json is not there, and PreTrainedTokenizerFast reads nothing else",
     );
 }
 
@@ -101,13 +113,46 @@ fn tokenizer_configs() {
         &format!("{name} `strip_accents` is not true, false or null"),
     );
     with(r#"{"cls_token": 3}"#, &format!("{name} `cls_token` is not text"));
-    let only = "which only a tokenizer.json can describe";
-    with(
-        r#"{"additional_special_tokens": ["<e1>"]}"#,
-        &format!("{name} it adds the token `<e1>`, {only}"),
-    );
     let added = r#"{"added_tokens_decoder": {"0": {"content": "[PAD]"}, "9": {"content": "<e2>"}}}"#;
-    with(added, &format!("{name} it adds the token `<e2>`, {only}"));
+    with(
+        added,
+        &format!("{name} it says that the added token `<e2>` has id 9, and the vocabulary makes it 8"),
+    );
+    for (config, reason) in [
+        ("[]", "the file is not a JSON object"),
+        (
+            r#"{"truncation_side": "middle"}"#,
+            "`truncation_side` is neither `left` nor `right`",
+        ),
+        (r#"{"model_input_names": 3}"#, "`model_input_names` is not a list"),
+        (
+            r#"{"extra_special_tokens": "<e1>"}"#,
+            "`extra_special_tokens` is not a list of tokens",
+        ),
+        (
+            r#"{"added_tokens_decoder": {"8": "x"}}"#,
+            "the added token of id 8 is not an object",
+        ),
+        (
+            r#"{"added_tokens_decoder": {"x": {"content": "x"}}}"#,
+            "an added token's id is not a whole number",
+        ),
+        (
+            r#"{"cls_token": null}"#,
+            "`cls_token` is empty or null, and the tokenizer needs it",
+        ),
+        (
+            r#"{"fast_tokenizer_files": ["tokenizer.json", "tokenizer.4.0.json"]}"#,
+            "`fast_tokenizer_files` names \"tokenizer.4.0.json\"; only tokenizer.json is supported",
+        ),
+        (
+            r#"{"tokenizer_class": "BertJapaneseTokenizer"}"#,
+            "tokenizer_class `BertJapaneseTokenizer` is not supported; supported: BertTokenizer, RobertaTokenizer and \
+             their like, and PreTrainedTokenizerFast with a tokenizer.json",
+        ),
+    ] {
+        with(config, &format!("{name} {reason}"));
+    }
 }
 
 #[test]
@@ -124,17 +169,28 @@ fn tokenizer_files_that_are_none() {
         &bert(),
         &format!("{name} expected value at line 1 column 12"),
     );
+    refused(
+        &[("tokenizer.json", "[]")],
+        &bert(),
+        &format!("{name} the file is not a JSON object"),
+    );
     let mut json = tokenizer_json();
     json["post_processor"] = Value::Null;
     refused(
-        &[("tokenizer.json", &json.to_string())],
+        &[
+            ("tokenizer.json", &json.to_string()),
+            ("tokenizer_config.json", FAST),
+        ],
         &bert(),
         &format!("{name} it puts no special token before a text, and the classifier reads the first token"),
     );
     let mut json = tokenizer_json();
     json["post_processor"]["special_tokens"] = json!({});
     refused(
-        &[("tokenizer.json", &json.to_string())],
+        &[
+            ("tokenizer.json", &json.to_string()),
+            ("tokenizer_config.json", FAST),
+        ],
         &bert(),
         &format!("{name} its template uses `[CLS]`, which its special_tokens lack"),
     );
@@ -142,14 +198,20 @@ fn tokenizer_files_that_are_none() {
     let processor = json["post_processor"].as_object_mut().expect("an object");
     processor.remove("type");
     refused(
-        &[("tokenizer.json", &json.to_string())],
+        &[
+            ("tokenizer.json", &json.to_string()),
+            ("tokenizer_config.json", FAST),
+        ],
         &bert(),
         &format!("{name} its template uses `[CLS]`, which its special_tokens lack"),
     );
     let mut json = tokenizer_json();
     json["post_processor"]["single"] = json["post_processor"]["pair"].clone();
     refused(
-        &[("tokenizer.json", &json.to_string())],
+        &[
+            ("tokenizer.json", &json.to_string()),
+            ("tokenizer_config.json", FAST),
+        ],
         &bert(),
         &format!("{name} the template for one text asks for a second"),
     );
@@ -179,7 +241,10 @@ fn a_tokenizer_of_another_model() {
     let mut json = json;
     json["post_processor"]["special_tokens"]["[SEP]"]["ids"] = json!([500]);
     refused(
-        &[("tokenizer.json", &json.to_string())],
+        &[
+            ("tokenizer.json", &json.to_string()),
+            ("tokenizer_config.json", FAST),
+        ],
         &bert(),
         &text("tokenizer.json", 500, 124),
     );
@@ -257,11 +322,17 @@ fn the_position_offset_of_roberta_counts() {
 }
 
 /// Loads whatever the files hold and, if that works, encodes: any outcome but a panic is right.
-fn holds(name: &str, file: &str, bytes: Vec<u8>) {
-    let folder = folder(name, &[(file, bytes)]);
-    if let Ok(encoder) = TextEncoder::from_folder(&folder, &model(Family::Bert, 400)) {
-        for b in [None, Some("a [SEP] dog")] {
-            drop(encoder.encode("the Cats [MASK] café 中 running", b, 6));
+fn holds(name: &str, file: &str, bytes: &[u8]) {
+    for config in ["{}", FAST] {
+        let files = [
+            (file, bytes.to_vec()),
+            ("tokenizer_config.json", config.as_bytes().to_vec()),
+        ];
+        let folder = folder(name, &files);
+        if let Ok(encoder) = TextEncoder::from_folder(&folder, &model(Family::Bert, 400)) {
+            for b in [None, Some("a [SEP] dog")] {
+                drop(encoder.encode("the Cats [MASK] café 中 running", b, 6));
+            }
         }
     }
 }
@@ -288,16 +359,16 @@ proptest! {
 
     #[test]
     fn no_tokenizer_file_makes_it_panic(bytes in mutated(tokenizer_json().to_string().into_bytes())) {
-        holds("mutated_json", "tokenizer.json", bytes);
+        holds("mutated_json", "tokenizer.json", &bytes);
     }
 
     #[test]
     fn no_vocabulary_makes_it_panic(bytes in mutated(VOCABULARY.as_bytes().to_vec())) {
-        holds("mutated_vocabulary", "vocab.txt", bytes);
+        holds("mutated_vocabulary", "vocab.txt", &bytes);
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-        holds("random_vocabulary", "vocab.txt", bytes);
+        holds("random_vocabulary", "vocab.txt", &bytes);
     }
 }

@@ -72,6 +72,8 @@ mod study_stats;
 mod tensors;
 mod threads;
 mod tidy;
+#[cfg(feature = "data")]
+mod tokenizer_folders;
 #[cfg(feature = "checkpoint")]
 mod unfreeze_torch;
 #[cfg(feature = "data")]

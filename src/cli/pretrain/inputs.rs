@@ -12,7 +12,7 @@ use crate::real::Real;
 use crate::train::{MaskedText, Masking, Segments, Vocabulary};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a run reads.
 pub(super) struct Inputs<T> {
@@ -128,27 +128,26 @@ fn shape(
         return Ok((config, folder.raw, encoder));
     }
     let mut config = fresh_config(args)?;
-    let files = if let Some(dir) = &args.tokenizer {
+    if let Some(dir) = &args.tokenizer {
         // As many rows as the vocabulary asks for: found out with more than any has.
         config.vocab_size = u32::MAX as usize;
         let encoder = TextEncoder::from_folder(dir, &config)?;
         config.vocab_size = encoder.largest_id()? as usize + 1;
-        let no_pad = || Error::Usage(format!("{}: the tokenizer has no [PAD]", dir.display()));
-        config.pad_token_id = encoder.id("[PAD]").ok_or_else(no_pad)?;
-        let files = encoder.files();
-        files
-            .map(|(name, bytes)| (name.to_owned(), bytes.to_vec()))
-            .collect()
-    } else {
-        let lines: Vec<&str> = train.iter().flatten().map(String::as_str).collect();
-        let words = count_words(&lines, !args.cased)?;
-        let settings = wordpiece_settings(args);
-        let pieces = train_wordpiece(&words, &settings)?;
-        config.vocab_size = pieces.len();
-        wordpiece_files(&pieces, !args.cased)
-    };
-    let dir: &Path = args.tokenizer.as_deref().unwrap_or(&args.output);
-    let encoder = TextEncoder::from_memory(dir, files, &config)?;
+        let no_pad = || Error::Usage(format!("{}: the tokenizer has no padding token", dir.display()));
+        config.pad_token_id = encoder.pad_id().ok_or_else(no_pad)?;
+        let encoder = TextEncoder::from_folder(dir, &config)?;
+        // The saved config.json must name the class that this folder's names.
+        let class = encoder.class_of_model();
+        let class = class.map(|class| ("tokenizer_class".to_owned(), class.into()));
+        return Ok((config, class.into_iter().collect(), encoder));
+    }
+    let lines: Vec<&str> = train.iter().flatten().map(String::as_str).collect();
+    let words = count_words(&lines, !args.cased)?;
+    let settings = wordpiece_settings(args);
+    let pieces = train_wordpiece(&words, &settings)?;
+    config.vocab_size = pieces.len();
+    let files = wordpiece_files(&pieces, !args.cased);
+    let encoder = TextEncoder::from_memory(&args.output, files, &config)?;
     Ok((config, Map::new(), encoder))
 }
 
