@@ -73,7 +73,6 @@ pub mod pool;
 pub mod random;
 pub mod real;
 pub mod reduce;
-#[cfg(feature = "cli")]
 pub mod report;
 pub mod simd;
 #[cfg(feature = "cli")]

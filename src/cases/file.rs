@@ -18,8 +18,7 @@ use crate::oracle::{Candidate, Case, Data, Expectation, Format, Tensor};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The version of the format.
-pub const SPEC: u64 = 1;
+pub use super::SPEC;
 
 /// The metadata key.
 pub const KEY: &str = "cwgnc";

@@ -10,6 +10,7 @@
 //! | make cases for one's own policy | [`Pack::cases_for`] |
 //! | judge a clipper that is a function | [`examine()`] |
 //! | make a failing case small | [`shrink()`] |
+//! | report on many cases: lines, JSON, `JUnit`, HTML | [`Suite`] |
 //! | read and write case files (feature `checkpoint`) | `file` |
 //! | draw cases in a proptest of one's own (feature `proptest`) | `strategies` |
 
@@ -31,6 +32,7 @@ mod stateful_pack;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod stress_pack;
+mod suite;
 
 pub use examine::{Examination, examine};
 pub use finding::{Fault, Finding};
@@ -39,3 +41,7 @@ pub use policy_pack::{PolicyCases, Template, Wanted, WantedError};
 pub use shrink::shrink;
 #[cfg(feature = "cli")]
 pub(crate) use shrink::shrink_verdict;
+pub use suite::{Judged, Outcome, Suite};
+
+/// The version of the file format and of the reports.
+pub const SPEC: u64 = 1;

@@ -36,8 +36,7 @@ impl Subject<'_> {
     pub(super) fn judge(mut self) -> (ComponentJudgement, List) {
         let unknown = self.case.declared.reduction == Reduction::Unknown;
         // What a sample shows to be wrong under every sane sum is walked over once, under the loosest.
-        let loosest = if unknown { self.loosest() } else { None };
-        let far = loosest.filter(|_| !self.sample_holds());
+        let far = if unknown { self.far() } else { None };
         let first = match far {
             Some(loosest) => self.with(loosest),
             None if unknown => self.with(Reduction::Exact),
@@ -134,6 +133,17 @@ impl Subject<'_> {
             }
         }
         (tally, Some(reduction))
+    }
+
+    /// The loosest of the sane sums, if a sample is wrong under it and under the correctly rounded one, too. (What is right
+    /// for the norm need not be for a wider one, where a factor overflows.)
+    fn far(&mut self) -> Option<Reduction> {
+        self.expected.declare(self.case, self.with(Reduction::Exact));
+        if self.sample_holds() {
+            return None;
+        }
+        let loosest = self.loosest()?;
+        (!self.sample_holds()).then_some(loosest)
     }
 
     /// The sane sum that allows the most; the expectation is that of it.

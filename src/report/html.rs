@@ -80,7 +80,7 @@ fn rows(table: &Table) -> String {
 }
 
 /// Text that stands for itself in an element or an attribute.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -5,12 +5,14 @@
 //! same bytes.
 
 pub mod csv;
+#[cfg(feature = "cli")]
 pub mod figure;
 mod html;
 mod markdown;
 mod number;
 
 pub use csv::csv;
+pub(crate) use html::escaped;
 pub use html::html;
 pub use markdown::markdown;
 pub use number::{p_value, rounded, significant};

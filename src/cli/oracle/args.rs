@@ -391,4 +391,6 @@ pub(super) enum Format {
     Json,
     /// JUnit's XML
     Junit,
+    /// A page to look at
+    Html,
 }

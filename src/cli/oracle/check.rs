@@ -3,9 +3,9 @@
 use super::super::Error;
 use super::args::{Check, Format};
 use super::input::{about, called, case, files, plain_pair};
-use super::{Judged, Outcome, exit_code, records};
-use crate::cases::NamedCase;
+use super::records;
 use crate::cases::file::{EXTENSION, read_result};
+use crate::cases::{Judged, NamedCase, Outcome, Suite};
 use crate::oracle::{Candidate, judge};
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,12 @@ pub(in crate::cli) fn command(args: &Check) -> Result<u8, Error> {
             ));
         }
     };
-    records::report(&judged, args.format, args.require_clipped)?;
-    Ok(exit_code(&judged, args.require_clipped))
+    let suite = Suite {
+        judged,
+        require_clipped: args.require_clipped,
+    };
+    records::report(&suite, args.format)?;
+    Ok(suite.exit_code())
 }
 
 /// The one pair of files.

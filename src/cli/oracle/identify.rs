@@ -46,7 +46,7 @@ pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
             match args.format {
                 Format::Text => text(&found, threshold).iter().try_for_each(|line| print(line))?,
                 Format::Json => print(&format!("{:#}", document(&found, threshold)))?,
-                Format::Junit => return Err(no_junit()),
+                Format::Junit | Format::Html => return Err(no_junit()),
             }
             Ok(nothing)
         }

@@ -82,7 +82,7 @@ pub(super) fn folder(args: &Identify, dir: &Path) -> Result<u8, Error> {
     match args.format {
         Format::Text => summary(&found).iter().try_for_each(|line| print(line))?,
         Format::Json => print(&format!("{:#}", document(&found)))?,
-        Format::Junit => return Err(no_junit()),
+        Format::Junit | Format::Html => return Err(no_junit()),
     }
     Ok(u8::from(
         found.iter().any(|found| found.outcome == Outcome::Wrong),

@@ -6,9 +6,9 @@ use super::cases::chosen;
 use super::check::verdict;
 use super::child::{Program, Silence};
 use super::input::{case, files};
-use super::{Judged, Outcome, exit_code, records};
+use super::records;
 use crate::cases::file::{self, EXTENSION, case_bytes, result_bytes, result_of_bytes};
-use crate::cases::{NamedCase, shrink_verdict};
+use crate::cases::{Judged, NamedCase, Outcome, Suite, shrink_verdict};
 use crate::oracle::Candidate;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,7 +46,11 @@ pub(in crate::cli) fn command(args: &Pipe) -> Result<u8, Error> {
             break;
         }
     }
-    records::report(&judged, args.format, args.require_clipped)?;
+    let suite = Suite {
+        judged,
+        require_clipped: args.require_clipped,
+    };
+    records::report(&suite, args.format)?;
     if args.format == Format::Text {
         if silent == PATIENCE {
             print(&format!(
@@ -57,8 +61,8 @@ pub(in crate::cli) fn command(args: &Pipe) -> Result<u8, Error> {
             print(&line)?;
         }
     }
-    warn_of_declined(args, &judged);
-    Ok(exit_code(&judged, args.require_clipped))
+    warn_of_declined(args, &suite.judged);
+    Ok(suite.exit_code())
 }
 
 /// A pack about other policies says little.

@@ -20,6 +20,11 @@ impl Judgement {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_json(&self) -> String {
+        object(&self.json_fields())
+    }
+
+    /// The keys with their values.
+    pub(crate) fn json_fields(&self) -> Vec<(&'static str, String)> {
         let reason = self.reason.as_ref().map_or("null".to_owned(), |reason| {
             object(&[("name", text(reason.name)), ("text", text(&reason.text))])
         });
@@ -42,7 +47,7 @@ impl Judgement {
         fields.push(("components", list(self.components.iter().map(component))));
         fields.push(("mismatched", self.mismatched.to_string()));
         fields.push(("mismatches", list(self.mismatches.iter().map(mismatch))));
-        object(&fields)
+        fields
     }
 }
 
@@ -128,7 +133,7 @@ fn mismatch(mismatch: &Mismatch) -> String {
     ])
 }
 
-fn object(fields: &[(&str, String)]) -> String {
+pub(crate) fn object(fields: &[(&str, String)]) -> String {
     let fields: Vec<String> = fields
         .iter()
         .map(|(key, value)| format!("\"{key}\":{value}"))
@@ -136,7 +141,7 @@ fn object(fields: &[(&str, String)]) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-fn list(values: impl Iterator<Item = String>) -> String {
+pub(crate) fn list(values: impl Iterator<Item = String>) -> String {
     format!("[{}]", values.collect::<Vec<_>>().join(","))
 }
 
@@ -153,7 +158,7 @@ fn number(x: f64) -> String {
 }
 
 /// A JSON string.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

@@ -3,7 +3,7 @@
 //! What was asked and what came, where it first goes wrong, and where to look. A [`Judgement`] displays as lines; its first
 //! line is [`Judgement::headline`].
 
-mod json;
+pub(crate) mod json;
 
 use super::declared::Reduction;
 use super::interval::Interval;

@@ -355,3 +355,30 @@ fn questions_without_sense() {
         "{err}"
     );
 }
+
+/// A page with the verdict of each case, the failure at length; text from files stays text.
+#[test]
+fn the_report_is_a_page() {
+    let files = Files::new("page");
+    let names: [&[(&str, &[usize], &[f32])]; 2] = [
+        &[("<b>a</b>", &[2], &[3.0, 4.0])],
+        &[("<b>a</b>", &[2], &[1.5, 2.1])],
+    ];
+    let before = files.write("before.safetensors", safetensors(None, names[0]));
+    let after = files.write("after.safetensors", safetensors(None, names[1]));
+    let (code, out, err) = check(
+        &before,
+        &after,
+        &["--policy", "component:2.5@exact", "--format", "html"],
+    );
+    assert_eq!((code, err.as_str()), (1, ""), "{out}");
+    assert!(
+        out.starts_with("<!DOCTYPE html>") && out.ends_with("</html>\n"),
+        "{out}"
+    );
+    assert!(out.contains("FAIL_LOGIC") && out.contains("elements"), "{out}");
+    assert!(
+        out.contains("&lt;b&gt;a&lt;/b&gt;") && !out.contains("<b>a"),
+        "{out}"
+    );
+}

@@ -16,6 +16,7 @@ layer  module      may use
 0      pool        layer 0
 0      random      layer 0
 0      embedded    nothing
+1      report      nothing
 1      clip        layer 0
 1      nn          layer 0
 1      optim       layer 0
@@ -24,11 +25,10 @@ layer  module      may use
 2      oracle      layer 0, clip (types)
 3      data        layer 0, model (types)
 3      train       layer 0, clip, optim, model
-3      cases       layer 0, clip (types), oracle, checkpoint
+3      cases       layer 0, clip (types), oracle, checkpoint, report
 4      machine     layer 0, clip, optim, model, train
 4      builtin     layer 0, data, model (types)
 4      study       layer 0
-4      report      nothing
 5      cli         everything
 5      main        cli
 ";

@@ -1,10 +1,15 @@
 //! Verdicts in words: what was asked, what came, where it first goes wrong, and where to look.
 
-use super::{Judged, Outcome};
+use super::{Judged, Outcome, Suite};
 use crate::oracle::Verdict;
 
-/// The report on all cases: failures at length, passes in one line; a single case at length in any event.
-pub(super) fn report(judged: &[Judged]) -> Vec<String> {
+/// What is said where something had to be clipped.
+pub(super) const NOTHING_CLIPPED: &str =
+    "nothing was to be clipped, and --require-clipped asks for it: lower the threshold";
+
+/// The report on all cases.
+pub(super) fn report(suite: &Suite) -> Vec<String> {
+    let judged = &suite.judged;
     let mut lines = Vec::new();
     for one in judged {
         let pass = matches!(&one.outcome, Outcome::Judged(judgement) if judgement.passed());
@@ -18,6 +23,9 @@ pub(super) fn report(judged: &[Judged]) -> Vec<String> {
         lines.extend(summary(judged));
     } else {
         lines.pop();
+    }
+    if suite.require_clipped && suite.nothing_to_clip() {
+        lines.push(NOTHING_CLIPPED.to_owned());
     }
     lines
 }
@@ -60,7 +68,7 @@ fn indent(line: String) -> String {
 }
 
 /// How many cases have which verdict, and how near the passes came to the limit.
-fn summary(judged: &[Judged]) -> Vec<String> {
+pub(super) fn summary(judged: &[Judged]) -> Vec<String> {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     let (mut most_ulp, mut most_share) = (0, 0.0_f64);
     for one in judged {
