@@ -10,12 +10,18 @@ use super::records::number;
 use crate::cases::file::read_plain;
 use crate::cases::sides::Side;
 use crate::clip::{ClipPolicy, Convention, Partition, Threshold};
-use crate::oracle::{Case, Fit, Identification, Inferred, OracleError, Tensor, identify, infer};
+use crate::oracle::{
+    Candidate, Case, Fit, Identification, Inferred, OracleError, Tensor, Verdict, identify, infer,
+    judge_unexplained,
+};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Policies that are listed beyond those that fit best.
 const RUNNERS_UP: usize = 5;
+
+/// Policies that are held against the judge as well.
+const CHECKED: usize = 3;
 
 /// Runs the command.
 pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
@@ -43,9 +49,12 @@ pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
             let found = one(args, &case, &answered.candidate.after);
             let Inferred { threshold, found } = found.map_err(|error| about(Path::new(&after), &error))?;
             let nothing = u8::from(found.tied == 0);
+            let checked = checked(&mut case, &answered.candidate, &found);
             match args.format {
-                Format::Text => text(&found, threshold).iter().try_for_each(|line| print(line))?,
-                Format::Json => print(&format!("{:#}", document(&found, threshold)))?,
+                Format::Text => text(&found, threshold, &checked)
+                    .iter()
+                    .try_for_each(|line| print(line))?,
+                Format::Json => print(&format!("{:#}", document(&found, threshold, &checked)))?,
                 Format::Junit | Format::Html => return Err(no_junit()),
             }
             Ok(nothing)
@@ -65,6 +74,19 @@ fn one(args: &Identify, case: &Case, after: &[Tensor]) -> Result<Inferred, Oracl
         threshold: None,
         found: identify(case, after)?,
     })
+}
+
+/// What `check` says of the first policies that fit best: whether a norm is near enough is its question, not that of
+/// which formula it was.
+fn checked(case: &mut Case, candidate: &Candidate, found: &Identification) -> Vec<Verdict> {
+    let best = found.best().iter().take(CHECKED);
+    let mut verdict = |policy: &ClipPolicy| {
+        case.policy.clone_from(policy);
+        judge_unexplained(case, candidate).map(|judgement| judgement.verdict)
+    };
+    best.map(|ranked| ranked.policy.clone())
+        .map_while(|policy| verdict(&policy).ok())
+        .collect()
 }
 
 pub(super) fn no_junit() -> Error {
@@ -116,10 +138,14 @@ fn fit(fit: Fit) -> String {
     }
 }
 
-fn text(found: &Identification, inferred: Option<Threshold>) -> Vec<String> {
+fn text(found: &Identification, inferred: Option<Threshold>, checked: &[Verdict]) -> Vec<String> {
     let mut rows: Vec<Vec<String>> = Vec::new();
-    for ranked in found.ranked.iter().take(found.tied.max(1) + RUNNERS_UP) {
-        rows.push(vec![format!("`{}`", ranked.policy), fit(ranked.fit)]);
+    let listed = found.ranked.iter().take(found.tied.max(1) + RUNNERS_UP);
+    for (i, ranked) in listed.enumerate() {
+        let check = checked
+            .get(i)
+            .map_or(String::new(), |verdict| format!("`check`: {}", verdict.name()));
+        rows.push(vec![format!("`{}`", ranked.policy), fit(ranked.fit), check]);
     }
     let mut lines = vec![match found.best() {
         [] => "no known convention fits: this is another formula, another threshold, or a fault".to_owned(),
@@ -138,10 +164,11 @@ fn text(found: &Identification, inferred: Option<Threshold>) -> Vec<String> {
     lines
 }
 
-fn document(found: &Identification, inferred: Option<Threshold>) -> Value {
+fn document(found: &Identification, inferred: Option<Threshold>, checked: &[Verdict]) -> Value {
     let ranked = found
         .ranked
         .iter()
-        .map(|ranked| json!({ "policy": ranked.policy.to_string(), "fit": fit(ranked.fit) }));
+        .enumerate()
+        .map(|(i, ranked)| json!({ "policy": ranked.policy.to_string(), "fit": fit(ranked.fit), "check": checked.get(i).map(Verdict::name) }));
     json!({ "inferred_threshold": inferred.map(|c| number(c.get())), "tied": found.tied, "tie": found.tie.map(|tie| tie.to_string()), "ranked": ranked.collect::<Vec<_>>() })
 }

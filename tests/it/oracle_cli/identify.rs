@@ -57,6 +57,7 @@ fn one_pair() {
         "{out}"
     );
     assert!(out.contains("`component:2.5@tf-norm`"), "{out}");
+    assert!(out.contains("`check`: PASS"), "{out}");
     let (code, out, _) = run(&["identify", "--before", &before, "--after", &before]);
     assert_eq!(code, 0);
     assert!(
