@@ -12,7 +12,7 @@
 mod meta;
 
 use super::pack::NamedCase;
-use crate::checkpoint::{CheckpointError, TensorFile, write_atomic};
+use crate::checkpoint::{CheckpointError, Entry, TensorFile, TensorReader, write_atomic};
 use crate::clip::PolicyError;
 use crate::oracle::{Candidate, Case, Data, Expectation, Format, Tensor};
 use std::fmt;
@@ -262,8 +262,20 @@ fn candidate(file: &TensorFile) -> Result<Candidate, FileError> {
 /// # Errors
 /// [`FileError`].
 pub fn read_plain(path: &Path) -> Result<Vec<Tensor>, FileError> {
-    let file = TensorFile::open_either(path)?;
-    let found = tensors(&file)?;
+    let regular = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    let found = if regular {
+        // Tensor by tensor, so that a large file is not in memory twice.
+        let mut file = TensorReader::open_either(path)?;
+        let entries = std::mem::take(&mut file.entries);
+        let mut bytes = Vec::new();
+        collected(path, entries.iter().map(|(name, entry)| (name, entry)), |entry| {
+            bytes.resize(entry.range.len(), 0);
+            file.read_at(entry.range.start as u64, &mut bytes)?;
+            Ok(data(&entry.dtype.to_string(), &bytes))
+        })?
+    } else {
+        tensors(&TensorFile::open_either(path)?)?
+    };
     if found.is_empty() {
         return Err(FileError::one(path, "no tensor in it"));
     }
@@ -274,17 +286,28 @@ pub fn read_plain(path: &Path) -> Result<Vec<Tensor>, FileError> {
 fn tensors(file: &TensorFile) -> Result<Vec<Tensor>, FileError> {
     let mut entries: Vec<_> = file.entries.iter().collect();
     entries.sort_by_key(|(_, entry)| (entry.range.start, entry.range.end));
+    collected(&file.path, entries.into_iter(), |entry| {
+        Ok(data(&entry.dtype.to_string(), file.data(entry)))
+    })
+}
+
+/// The tensors of these entries; those of a type that is none of ours are told all at once.
+fn collected<'e>(
+    path: &Path,
+    entries: impl Iterator<Item = (&'e String, &'e Entry)>,
+    mut read: impl FnMut(&Entry) -> Result<Option<Data>, CheckpointError>,
+) -> Result<Vec<Tensor>, FileError> {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for (name, entry) in entries {
-        let dtype = entry.dtype.to_string();
-        match data(&dtype, file.data(entry)) {
+        match read(entry)? {
             Some(data) => found.push(Tensor {
                 name: name.clone(),
                 shape: entry.shape.clone(),
                 data,
             }),
             None => problems.push(format!(
-                "`{name}` has the type {dtype}, expected F16, BF16, F32 or F64"
+                "`{name}` has the type {}, expected F16, BF16, F32 or F64",
+                entry.dtype
             )),
         }
     }
@@ -292,7 +315,7 @@ fn tensors(file: &TensorFile) -> Result<Vec<Tensor>, FileError> {
         Ok(found)
     } else {
         Err(FileError::Content {
-            path: file.path.clone(),
+            path: path.to_owned(),
             problems,
         })
     }

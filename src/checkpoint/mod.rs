@@ -39,7 +39,6 @@ mod npz;
 mod report;
 mod save;
 mod tensor_file;
-#[cfg(feature = "cli")]
 mod tensor_reader;
 mod weights;
 
@@ -51,11 +50,9 @@ pub(crate) use json::duplicate_key;
 pub use load::{Purpose, load_into};
 pub use report::{LoadReport, LoadedFile, TakenTensor};
 pub use save::{Width, save_masked_lm, save_model, save_tensors};
-#[cfg(feature = "cli")]
 pub(crate) use tensor_file::Entry;
 pub(crate) use tensor_file::TensorFile;
 pub use tensor_file::load_tensors;
-#[cfg(feature = "cli")]
 pub(crate) use tensor_reader::TensorReader;
 #[cfg(feature = "cli")]
 pub(crate) use weights::some;

@@ -15,6 +15,10 @@ use std::path::{Path, PathBuf};
 pub(crate) struct TensorReader {
     pub(crate) path: PathBuf,
     /// The length of the header and the header, as they are; empty for a NumPy archive.
+    #[cfg_attr(
+        not(feature = "cli"),
+        allow(dead_code, reason = "`clip` writes it, and that is in the program")
+    )]
     pub(crate) head: Vec<u8>,
     /// In the order of their elements; the ranges count from the beginning of the file.
     pub(crate) entries: Vec<(String, Entry)>,

@@ -175,9 +175,7 @@ impl Judgement {
             line = format!("{line}{also}: {reason}");
         }
         if let Some(closer) = self.closer.as_ref().filter(|_| self.passed()) {
-            line.push_str(&format!(
-                "; `{closer}` gives every bit: ask for it if it is meant"
-            ));
+            line = format!("{line}; `{closer}` gives every bit: ask for it if it is meant");
         }
         if self.passed() && self.nothing_to_clip() {
             line.push_str(", but nothing was to be clipped: no norm is above its threshold");

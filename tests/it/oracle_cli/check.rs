@@ -360,12 +360,9 @@ fn questions_without_sense() {
 #[test]
 fn the_report_is_a_page() {
     let files = Files::new("page");
-    let names: [&[(&str, &[usize], &[f32])]; 2] = [
-        &[("<b>a</b>", &[2], &[3.0, 4.0])],
-        &[("<b>a</b>", &[2], &[1.5, 2.1])],
-    ];
-    let before = files.write("before.safetensors", safetensors(None, names[0]));
-    let after = files.write("after.safetensors", safetensors(None, names[1]));
+    let tensor = |x: &[f32]| safetensors(None, &[("<b>a</b>", &[2], x)]);
+    let before = files.write("before.safetensors", tensor(&[3.0, 4.0]));
+    let after = files.write("after.safetensors", tensor(&[1.5, 2.1]));
     let (code, out, err) = check(
         &before,
         &after,

@@ -249,6 +249,7 @@ fn patience_ends() {
 
 /// The complete Python program of docs/oracle.md, with the command beside it. It needs numpy and safetensors.
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn the_documents_python_program() {
     let python = std::env::var("CWGNC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let ready = Command::new(&python)
