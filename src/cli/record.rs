@@ -52,7 +52,6 @@ pub(super) fn record(
         "settings": settings(args, config, total_steps),
         "labels": config.labels,
         "model_files": model,
-        "tokenizer": encoder.report().to_string(),
         "data_files": files,
         "builtin": builtin,
         "tensors": {

@@ -47,7 +47,6 @@ pub(super) fn record<T: Real>(
         "command": "pretrain",
         "settings": settings(args, inputs, total_steps, eval_every),
         "model_files": model,
-        "tokenizer": inputs.encoder.report().to_string(),
         "data_files": data,
         "train_sequences": inputs.train.sequences.len(),
         "train_tokens": inputs.train.tokens(),
