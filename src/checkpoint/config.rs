@@ -48,7 +48,18 @@ pub struct FolderConfig {
 /// here; the text names the key, its value and what would be right.
 pub fn read_config(dir: &Path) -> Result<FolderConfig, CheckpointError> {
     let path = dir.join("config.json");
-    let raw = json::object(&path, &file::read(&path)?)?;
+    let bytes = file::read(&path).map_err(|error| match error {
+        CheckpointError::Read { source, .. }
+            if source.kind() == std::io::ErrorKind::NotFound
+                && !dir.exists()
+                && !dir.to_string_lossy().starts_with("builtin:") =>
+        {
+            let path = dir.to_owned();
+            CheckpointError::NoFolder { path }
+        }
+        error => error,
+    })?;
+    let raw = json::object(&path, &bytes)?;
     let config = model_config(Fields {
         path: &path,
         raw: &raw,

@@ -79,6 +79,18 @@ pub enum CheckpointError {
         /// `model_type` that the names tell of.
         found: &'static str,
     },
+    /// The encoder's tensors have names with something before them.
+    Prefix {
+        /// The file.
+        path: PathBuf,
+        /// What stands before every name.
+        prefix: String,
+    },
+    /// There is no folder of this name.
+    NoFolder {
+        /// It.
+        path: PathBuf,
+    },
     /// The tensors are not those of the model.
     Tensors {
         /// The weights (the index file, if they are sharded).
@@ -207,6 +219,18 @@ impl fmt::Display for CheckpointError {
             } => write!(
                 f,
                 "{} holds tensors named `{found}.*`, but the configuration says model_type `{expected}`",
+                path.display()
+            ),
+            Self::Prefix { path, prefix } => write!(
+                f,
+                "{} names its tensors `{prefix}…`, so a model was saved inside of another one; save the inner one, or take \
+                 `{prefix}` off the names",
+                path.display()
+            ),
+            Self::NoFolder { path } => write!(
+                f,
+                "there is no model folder {0}: a model is a folder with config.json, model.safetensors and tokenizer.json or \
+                 vocab.txt, or builtin:shallow; of a published model, `hf download {0} --local-dir DIR` makes such a folder",
                 path.display()
             ),
             Self::Tensors { path, problems } => {

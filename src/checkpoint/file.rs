@@ -24,7 +24,9 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
 /// Writes a file so that `path` holds either what it held before or everything that `write` wrote.
 ///
 /// The bytes go to a temporary file in the same folder, reach the disk, and only then take the name; the folder is
-/// synced too, so the name survives a power cut. A `path` that is a symbolic link is replaced, not followed.
+/// synced too, so the name survives a power cut. Of a symbolic link the file that it points to is written, and what is there
+/// and no regular file (a device, a pipe, `/dev/stdout`) is opened and written as it is, for another file in its place
+/// would be no output at all.
 ///
 /// # Errors
 /// [`CheckpointError::Write`] with the reason, from `write` or from the system (a full disk, a missing folder). The
@@ -46,6 +48,11 @@ fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
             "the path does not end in a file name",
         ));
     }
+    if let Some(mut out) = stream(path)? {
+        write(&mut out)?;
+        return out.flush();
+    }
+    let path = &followed(path)?;
     let folder = folder_of(path);
     // Dropping `temporary` removes it, on every way out before `persist`.
     let temporary = create_in(&folder)?;
@@ -56,6 +63,50 @@ fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
         .sync_all()?;
     temporary.persist(path).map_err(|e| e.error)?;
     sync_folder(&folder)
+}
+
+/// Names of this process' own outputs, which are written through them: whatever they are redirected to, what was and will be
+/// printed stays.
+const STANDARD: [[&str; 3]; 2] = [
+    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"],
+    ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"],
+];
+
+/// The most links that a path may have one after the other, as the system has it.
+const LINKS: usize = 40;
+
+/// What is there, if it is no regular file: opened, to be written as it is.
+fn stream(path: &Path) -> io::Result<Option<Box<dyn Write>>> {
+    let is_one_of = |names: &[&str]| names.iter().any(|name| path == Path::new(name));
+    if cfg!(unix) && is_one_of(&STANDARD[0]) {
+        return Ok(Some(Box::new(io::stdout())));
+    }
+    if cfg!(unix) && is_one_of(&STANDARD[1]) {
+        return Ok(Some(Box::new(io::stderr())));
+    }
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => {
+            let file = File::options().write(true).open(path)?;
+            Ok(Some(Box::new(BufWriter::with_capacity(BUFFER, file))))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The path to which symbolic links lead, whether there is a file or not.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let is_link = std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_symlink());
+        if !is_link {
+            return Ok(path);
+        }
+        // A target is relative to the folder of its link.
+        path = folder_of(&path).join(std::fs::read_link(&path)?);
+    }
+    Err(io::Error::other("too many symbolic links"))
 }
 
 fn folder_of(path: &Path) -> PathBuf {

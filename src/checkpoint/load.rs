@@ -73,6 +73,7 @@ pub fn load_into<T: Real>(
         renamed: Vec::new(),
         ignored: plan.ignored.into_iter().collect(),
         to_initialise: plan.to_initialise,
+        other_labels: plan.other_labels,
     };
     for (name, shape) in &wanted {
         if let Some(found) = plan.sources.get(name.as_str()) {
@@ -112,11 +113,22 @@ struct Matching<'a> {
     found: BTreeMap<String, Vec<Found<'a>>>,
 }
 
+/// What stands before the names of an encoder that something is wrapped around, such as `module.`.
+fn prefix(weights: &Weights) -> Option<&str> {
+    let first = "embeddings.word_embeddings.weight";
+    let before = weights.tensors().find_map(|(name, _)| name.strip_suffix(first))?;
+    let families = [Family::Bert, Family::Roberta].map(Family::model_type);
+    let outer = |family: &str| before.strip_suffix('.')?.strip_suffix(family);
+    let prefix = families.into_iter().find_map(outer).unwrap_or(before);
+    Some(prefix).filter(|prefix| !prefix.is_empty())
+}
+
 /// What to do with every tensor.
 struct Plan<'a> {
     sources: BTreeMap<&'a str, Found<'a>>,
     ignored: BTreeSet<String>,
     to_initialise: Vec<String>,
+    other_labels: Vec<String>,
     problems: Vec<TensorProblem>,
 }
 
@@ -146,6 +158,12 @@ impl<'a> Matching<'a> {
                 found,
             });
         }
+        if !holds(family)
+            && let Some(prefix) = prefix(weights)
+        {
+            let (path, prefix) = (weights.path.clone(), prefix.to_owned());
+            return Err(CheckpointError::Prefix { path, prefix });
+        }
         Ok(Self {
             family,
             purpose,
@@ -162,6 +180,7 @@ impl<'a> Matching<'a> {
             sources: BTreeMap::new(),
             ignored: BTreeSet::new(),
             to_initialise: Vec::new(),
+            other_labels: Vec::new(),
             problems: Vec::new(),
         };
         let labels_agree = self.labels_agree(wanted);
@@ -211,7 +230,10 @@ impl<'a> Matching<'a> {
             let is_other_task = labels_agree && self.differs_in_labels(name, shape, &entry.shape);
             let (expected, found) = (shape.to_vec(), entry.shape.clone());
             match (is_other_task, self.purpose) {
-                (true, Purpose::FineTuning) => plan.to_initialise.push(name.to_owned()),
+                (true, Purpose::FineTuning) => {
+                    plan.to_initialise.push(name.to_owned());
+                    plan.other_labels.push(name.to_owned());
+                }
                 (true, Purpose::Inference) => plan.refuse(name, ProblemKind::Labels { expected, found }),
                 (false, _) => plan.refuse(name, ProblemKind::Shape { expected, found }),
             }

@@ -20,6 +20,8 @@ pub struct LoadReport {
     /// Tensors of the model that the files lack, or have for another number of labels, in walk order: the caller must
     /// initialise them.
     pub to_initialise: Vec<String>,
+    /// Of these, the ones that the files have for another number of labels.
+    pub other_labels: Vec<String>,
 }
 
 /// A file that was read.

@@ -85,7 +85,8 @@ pub(super) struct Finetune {
     /// A file of your own to train on (.tsv, .csv, .jsonl) instead of --task and --data
     #[arg(long, value_name = "FILE", requires = "validation_file", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) train_file: Option<PathBuf>,
-    /// What the labels of --train-file are [default: regression if they are numbers with a fraction]
+    /// What the labels of --train-file are [default: regression if they are numbers with a fraction, classification if they
+    /// are words or integers, an error if they are of several kinds]
     #[arg(long, value_name = "TYPE", conflicts_with = "task", help_heading = "Data")]
     pub(super) problem_type: Option<ProblemType>,
     /// Use only the first N training examples
@@ -149,6 +150,9 @@ pub(super) struct Finetune {
     /// Take only the shape and the tokenizer of --model, and fresh weights: what the task gives without pretraining
     #[arg(long, conflicts_with_all = ["reinit_layers", "reinit_pooler", "mixout", "weight_decay_to_pretrained"], help_heading = "Training")]
     pub(super) from_scratch: bool,
+    /// A fresh head, although the model folder has one: for a model that was trained on another task
+    #[arg(long, help_heading = "Training")]
+    pub(super) fresh_head: bool,
     /// The highest learning rate
     #[arg(long, value_name = "LR", default_value = "2e-5", value_parser = not_negative, help_heading = "Training")]
     pub(super) learning_rate: f64,
@@ -256,16 +260,16 @@ pub(super) struct Predict {
     /// The task's folder
     #[arg(long, value_name = "DIR", requires = "task", help_heading = "Data")]
     pub(super) data: Option<PathBuf>,
-    /// The column with the text [default: sentence1, or the first that is not the label]
+    /// The column with the text [default: as in training; else a well-known pair, or the only column that can be text]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(super) text_column: Option<String>,
     /// The column with the second text of a pair
     #[arg(long, value_name = "NAME", requires = "text_column", help_heading = "Data")]
     pub(super) text_pair_column: Option<String>,
-    /// The column with the label, which is left out of the texts
-    #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
-    pub(super) label_column: String,
-    /// Cut texts to this many tokens [default: 128, or as many as the model can take]
+    /// The column with the label, which is not read [default: as in training, else label]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(super) label_column: Option<String>,
+    /// Cut texts to this many tokens [default: as in training, else 128, or as many as the model can take]
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub(super) max_seq_length: Option<usize>,
     /// JSON lines, or a table to look at
@@ -348,16 +352,17 @@ pub(super) struct DataArgs {
     /// A file of your own to evaluate on (.tsv, .csv, .jsonl)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) validation_file: Option<PathBuf>,
-    /// The column with the text [default: sentence1, or the first that is not the label]
+    /// The column with the text; eval takes that of the training [default: a well-known pair such as sentence1 and sentence2,
+    /// or the only column that can be text]
     #[arg(long, value_name = "NAME", conflicts_with = "task", help_heading = "Data")]
     pub(super) text_column: Option<String>,
-    /// The column with the second text of a pair [default: sentence2, or the next that is not the label]
+    /// The column with the second text of a pair [default: see --text-column]
     #[arg(long, value_name = "NAME", requires = "text_column", help_heading = "Data")]
     pub(super) text_pair_column: Option<String>,
-    /// The column with the label
-    #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
-    pub(super) label_column: String,
-    /// Cut texts to this many tokens [default: 128, or as many as the model can take]
+    /// The column with the label; eval takes that of the training [default: label]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(super) label_column: Option<String>,
+    /// Cut texts to this many tokens; eval takes the number of the training [default: 128, or as many as the model can take]
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub(super) max_seq_length: Option<usize>,
     /// Use only the first N examples to evaluate on

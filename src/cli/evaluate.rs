@@ -2,10 +2,11 @@
 
 use super::args::Eval;
 use super::choice::Dtype;
-use super::corpus::{Corpus, max_tokens};
+use super::corpus::{Corpus, flags};
 use super::output::eval_results;
 use super::progress::Progress;
-use super::score::scores;
+use super::reading::Asked;
+use super::score::{line, scores};
 use super::{Error, in_threads, machine, print};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;
@@ -25,11 +26,12 @@ fn run<T: Real>(args: &Eval) -> Result<(), Error> {
     let mut progress = Progress::new(args.quiet);
     machine::warn_unless_portable(args.quiet);
     let config = checkpoint::read_config(&args.model.dir)?.config;
-    let corpus = Corpus::for_evaluation(&args.data, &config)?;
+    let asked = Asked::of(&args.model.dir, flags(&args.data), &config)?;
+    let corpus = Corpus::for_evaluation(&args.data, &config, &asked, &mut progress)?;
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
     let mut dev = Vec::new();
     for source in &corpus.dev {
-        dev.push(source.encode(&encoder, max_tokens(args.data.max_seq_length, &config))?);
+        dev.push(source.encode(&encoder, asked.max_tokens, &mut progress)?);
     }
     let mut model = SequenceClassifier::<T>::zeros(&config);
     checkpoint::load_into(&args.model.dir, &config, Purpose::Inference, &mut model)?;
@@ -41,7 +43,7 @@ fn run<T: Real>(args: &Eval) -> Result<(), Error> {
         return print(&format!("{:#}", Value::Object(results)));
     }
     for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
-        print(&format!("{name} = {value:.4}"))?;
+        print(&line(name, *value))?;
     }
     Ok(())
 }

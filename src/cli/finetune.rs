@@ -9,8 +9,9 @@ use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
 use super::plan::{adamw, plan};
 use super::progress::Progress;
+use super::reading;
 use super::record::{Start, record, start};
-use super::score::{Scores, scores};
+use super::score::{Scores, line, scores};
 use super::training::{TrainingLoop, check_finite, named};
 use super::{Error, in_threads, machine, print, resume};
 use crate::checkpoint;
@@ -96,7 +97,10 @@ struct Job<'a, T: Real> {
     /// Under `--log-updates`.
     updates: Option<UpdateMeter<T>>,
     best: Option<Best<T>>,
+    /// The contents of `cwgnc.json`.
+    reading: Map<String, Value>,
     progress: Progress,
+    _lock: output::Lock,
 }
 
 impl<'a, T: Real> Job<'a, T> {
@@ -112,14 +116,16 @@ impl<'a, T: Real> Job<'a, T> {
             dev,
             model,
             report,
-        } = Inputs::<T>::read(args)?;
-        progress.message(&format!("{report}\ntokenizer: {}", encoder.report()));
+            reading,
+            understood,
+        } = Inputs::<T>::read(args, &mut progress)?;
+        progress.message(&format!("{report}\n{}", understood.text()));
 
         let plan = plan(args, train.len(), config.num_hidden_layers);
         let initial = plan.stabilisers.need_initial().then(|| model.clone());
         let output = output::folder(args);
-        output::prepare(&output, claim(args))?;
-        let record = record(
+        let lock = output::prepare(&output, claim(args))?;
+        let mut record = record(
             args,
             &config,
             &corpus,
@@ -128,6 +134,7 @@ impl<'a, T: Real> Job<'a, T> {
             plan.total_steps(),
             rayon::current_num_threads(),
         )?;
+        record.insert("understood".to_owned(), understood.record().into());
         let mut totals = TrainingTotals::default();
         let mut updates = args.log_updates.then(|| UpdateMeter::new(model.clone()));
         let start = start(args.resume, &output, &record, args.save_total_limit)?;
@@ -168,7 +175,9 @@ impl<'a, T: Real> Job<'a, T> {
             totals,
             updates,
             best,
+            reading: reading.record(),
             progress,
+            _lock: lock,
         })
     }
 
@@ -213,6 +222,7 @@ impl<'a, T: Real> Job<'a, T> {
             dev: &self.dev,
             raw_config: &self.raw_config,
             encoder: &self.encoder,
+            reading: &self.reading,
             updates: self.updates,
         };
         let (totals, best) = (&mut self.totals, &mut self.best);
@@ -256,6 +266,7 @@ impl<'a, T: Real> Job<'a, T> {
                 &model,
                 width,
             )?;
+            output::write_json(&self.output.join(reading::FILE), &self.reading)?;
         }
         let train = output::train_results(&self.totals, sequences.len(), epoch);
         let mut eval = output::eval_results(&scores, Some(epoch));
@@ -272,8 +283,14 @@ impl<'a, T: Real> Job<'a, T> {
     fn announce(&mut self) {
         let steps = self.plan.total_steps();
         let (train, dev) = (self.train.len(), self.dev.iter().map(Vec::len).sum::<usize>());
+        let resumable = self.args.save_strategy != SaveStrategy::No;
+        let stop = if resumable {
+            "; after Ctrl-C the same command with --resume goes on from the last checkpoint"
+        } else {
+            ""
+        };
         self.progress.message(&format!(
-            "{train} examples to train on, {dev} to evaluate on; {steps} steps, clipping {}, {} threads; writing to {}",
+            "{train} examples to train on, {dev} to evaluate on; {steps} steps, clipping {}, {} threads; writing to {}{stop}",
             self.plan.clip,
             rayon::current_num_threads(),
             self.output.display()
@@ -296,7 +313,7 @@ fn print_again(output: &Path, json: bool) -> Result<(), Error> {
     let results = object(output::EVAL, &results)?;
     for name in object(output::LOG, last.unwrap_or_default())?.keys() {
         if let Some(value) = results.get(name).filter(|_| name.starts_with("eval_")) {
-            print(&format!("{name} = {:.4}", value.as_f64().unwrap_or(f64::NAN)))?;
+            print(&line(name, value.as_f64().unwrap_or(f64::NAN)))?;
         }
     }
     Ok(())

@@ -3,11 +3,13 @@
 //! It is a `cwgnc study` like any other, and says which.
 
 use super::args::{Args, Command};
-use super::study::quoted;
+use super::shell::shown;
 use super::{Error, progress, study};
 use clap::{Args as ClapArgs, Parser};
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What is compared: the paper's control, which clips nothing, and its threshold.
 const STUDY: [&str; 10] = [
@@ -88,6 +90,8 @@ pub(super) fn command(first: &First) -> Result<(), Error> {
     };
     if !first.quiet {
         progress::say(&introduction(&first.words(&[]), first.quick));
+        progress::say(&format!("It writes to {}.", place(&first.folder()).display()));
+        wait();
     }
     study::command(&args)?;
     if !first.quiet {
@@ -96,9 +100,22 @@ pub(super) fn command(first: &First) -> Result<(), Error> {
     Ok(())
 }
 
+/// The folder from the root, so that there is no doubt where it is.
+fn place(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// Someone who typed the name to see what it is has time to stop; a script does not wait.
+fn wait() {
+    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        progress::say("It begins in three seconds; Ctrl-C stops it.");
+        std::thread::sleep(Duration::from_secs(3));
+    }
+}
+
 /// What is about to happen.
 fn introduction(study: &[OsString], quick: bool) -> String {
-    let words = study.iter().map(|word| quoted(&word.to_string_lossy()));
+    let words = study.iter().map(shown);
     let study = words.collect::<Vec<_>>().join(" ");
     let takes = if quick { "a few seconds" } else { "about a minute" };
     format!(

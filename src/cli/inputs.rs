@@ -2,10 +2,14 @@
 
 use super::Error;
 use super::args::Finetune;
-use super::corpus::{Corpus, Source, max_tokens};
+use super::corpus::{Corpus, flags, max_tokens};
+use super::head::Head;
+use super::progress::Progress;
+use super::reading::Reading;
+use super::understood::Understood;
 use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::data::TextEncoder;
-use crate::model::{ModelConfig, SequenceClassifier, init};
+use crate::model::{ModelConfig, Part, SequenceClassifier, init};
 use crate::param::ParamTree;
 use crate::real::Real;
 use crate::train::Sequence;
@@ -22,22 +26,31 @@ pub(super) struct Inputs<T: Real> {
     pub(super) dev: Vec<Vec<Sequence>>,
     pub(super) model: SequenceClassifier<T>,
     pub(super) report: LoadReport,
+    pub(super) reading: Reading,
+    pub(super) understood: Understood,
 }
 
 impl<T: Real> Inputs<T> {
     /// Reads and checks all of it, so that what can fail fails before the first step.
-    pub(super) fn read(args: &Finetune) -> Result<Self, Error> {
+    pub(super) fn read(args: &Finetune, progress: &mut Progress) -> Result<Self, Error> {
         args.stabilise.check(args.warmup_ratio, args.weight_decay)?;
         let mut corpus = Corpus::for_finetuning(args)?;
         args.stabilise.take_subset(&mut corpus)?;
         let folder = checkpoint::read_config(&args.model.dir)?;
-        let config = adapted(folder.config, &corpus, args);
+        let config = adapted(folder.config.clone(), &corpus, args);
         let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
-        let max_tokens = max_tokens(args.data.max_seq_length, &config);
-        let encode = |source: &Source| source.encode(&encoder, max_tokens);
-        let train = corpus.train.as_ref().map_or(Ok(Vec::new()), encode)?;
-        let dev = corpus.dev.iter().map(encode).collect::<Result<_, _>>()?;
-        let (model, report) = load::<T>(args, &config)?;
+        let max_tokens = max_tokens(flags(&args.data).max_tokens, &config);
+        let (mut sets, mut files) = (Vec::new(), Vec::new());
+        for source in corpus.train.iter().chain(&corpus.dev) {
+            let (sequences, facts) = source.encode_with_facts(&encoder, max_tokens, progress)?;
+            sets.push(sequences);
+            files.push(facts);
+        }
+        let dev = sets.split_off(usize::from(corpus.train.is_some()));
+        let train = sets.pop().unwrap_or_default();
+        let (model, report, head) = load::<T>(args, &config, &folder.config, &corpus)?;
+        let reading = Reading::of(&corpus, max_tokens);
+        let understood = Understood::new(&corpus, reading.clone(), files, head, encoder.report().clone());
         let raw_config = folder.raw;
         Ok(Self {
             corpus,
@@ -48,6 +61,8 @@ impl<T: Real> Inputs<T> {
             dev,
             model,
             report,
+            reading,
+            understood,
         })
     }
 }
@@ -69,7 +84,9 @@ fn adapted(config: ModelConfig, corpus: &Corpus, args: &Finetune) -> ModelConfig
 fn load<T: Real>(
     args: &Finetune,
     config: &ModelConfig,
-) -> Result<(SequenceClassifier<T>, LoadReport), Error> {
+    was: &ModelConfig,
+    corpus: &Corpus,
+) -> Result<(SequenceClassifier<T>, LoadReport, Head), Error> {
     let mut model = SequenceClassifier::zeros(config);
     let mut report = checkpoint::load_into(&args.model.dir, config, Purpose::FineTuning, &mut model)?;
     if args.from_scratch {
@@ -77,7 +94,18 @@ fn load<T: Real>(
         report.taken.clear();
         report.renamed.clear();
     }
-    let again = args.stabilise.reinitialised(config, &model)?;
+    let mut again = args.stabilise.reinitialised(config, &model)?;
+    let head = if args.fresh_head {
+        let params = model.params().into_iter().zip(model.parts());
+        again.extend(
+            params
+                .filter(|(_, part)| *part == Part::Classifier)
+                .map(|((name, _), _)| name),
+        );
+        Head::Fresh
+    } else {
+        Head::settle(&args.model.dir, was, corpus, &report, &mut model)?
+    };
     let fresh = |name: &str| {
         let mut chosen = report.to_initialise.iter().chain(&again);
         chosen.any(|chosen| chosen == name)
@@ -88,5 +116,5 @@ fn load<T: Real>(
         args.init_seed.unwrap_or(args.seed),
         fresh,
     );
-    Ok((model, report))
+    Ok((model, report, head))
 }

@@ -17,6 +17,7 @@ mod corpus;
 mod evaluate;
 mod finetune;
 mod first;
+mod head;
 mod inputs;
 mod inspect;
 mod log;
@@ -28,16 +29,20 @@ mod plan;
 mod predict;
 mod pretrain;
 mod progress;
+mod reading;
 mod record;
 mod report;
 mod resume;
 mod score;
 mod settings;
+mod shell;
+mod spelling;
 mod stabilise;
 mod study;
 mod task;
 mod tasks;
 mod training;
+mod understood;
 
 use crate::checkpoint::CheckpointError;
 use crate::data::{DataError, LengthFault};
@@ -48,7 +53,11 @@ use std::process::ExitCode;
 
 /// Runs the program and reports its error, if any, on stderr.
 pub fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let words = match spelling::corrected(std::env::args_os()) {
+        Ok(words) => words,
+        Err(error) => return exit(Err(error)),
+    };
+    let args = args::Args::parse_from(words);
     let Some(command) = args.command else {
         return exit(first::command(&args.first).map(|()| 0));
     };
@@ -182,6 +191,14 @@ impl From<DataError> for Error {
 fn print(text: &str) -> Result<(), Error> {
     use std::io::Write;
     writeln!(std::io::stdout(), "{text}").map_err(Error::Print)
+}
+
+/// Prints a line that need not be text: a path may be any bytes.
+fn print_bytes(line: &[u8]) -> Result<(), Error> {
+    use std::io::Write;
+    let mut stdout = std::io::stdout();
+    let written = stdout.write_all(line).and_then(|()| stdout.write_all(b"\n"));
+    written.map_err(Error::Print)
 }
 
 /// Does the work of a command in the thread pool: `--threads`, else `RAYON_NUM_THREADS`, else one thread for each core.

@@ -3,7 +3,7 @@
 use super::args::Finetune;
 use super::progress::clock;
 use super::score::Scores;
-use super::{Error, resume};
+use super::{Error, reading, resume};
 use crate::checkpoint;
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -24,8 +24,9 @@ pub(super) const ALL: &str = "all_results.json";
 
 /// What a run writes beside its checkpoints. The model's files are among them, lest a tokenizer of the run before stay
 /// beside the new model.
-const WRITTEN: [&str; 15] = [
+const WRITTEN: [&str; 16] = [
     RUN,
+    reading::FILE,
     LOG,
     ALL,
     EVAL,
@@ -76,12 +77,35 @@ pub(super) struct Claim<'a> {
     pub(super) model: Option<&'a Path>,
 }
 
-/// Makes the folder, or checks that what is in it may be replaced or resumed.
-pub(super) fn prepare(dir: &Path, claim: Claim<'_>) -> Result<(), Error> {
+/// Held by the run that writes into a folder; the system releases it when the process ends in whatever way.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _folder: Option<fs::File>,
+}
+
+impl Lock {
+    /// Locks the folder itself, so that no file is left in it. Where a system cannot do that, nothing is locked.
+    fn take(dir: &Path) -> Result<Self, Error> {
+        let folder = fs::File::open(dir).ok();
+        if let Some(folder) = &folder
+            && matches!(folder.try_lock(), Err(fs::TryLockError::WouldBlock))
+        {
+            return Err(Error::Usage(format!(
+                "output folder {} is in use: another run writes into it",
+                dir.display()
+            )));
+        }
+        Ok(Self { _folder: folder })
+    }
+}
+
+/// Makes the folder, or checks that what is in it may be replaced or resumed, and locks it.
+pub(super) fn prepare(dir: &Path, claim: Claim<'_>) -> Result<Lock, Error> {
     fs::create_dir_all(dir).map_err(|source| Error::Folder {
         path: dir.to_owned(),
         source,
     })?;
+    let lock = Lock::take(dir)?;
     let (left_over, entries): (Vec<PathBuf>, Vec<PathBuf>) =
         entries(dir)?.into_iter().partition(|path| is_left_over(path));
     let refuse = |why: &str| Err(Error::Usage(format!("output folder {} {why}", dir.display())));
@@ -108,7 +132,7 @@ pub(super) fn prepare(dir: &Path, claim: Claim<'_>) -> Result<(), Error> {
         };
         removed.map_err(|source| Error::Folder { path, source })?;
     }
-    Ok(())
+    Ok(lock)
 }
 
 /// Whether a path is something unfinished that a process left when it died.
@@ -133,6 +157,17 @@ pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Makes the folder that a file is to be written in.
+pub(super) fn make_parent(file: &Path) -> Result<(), Error> {
+    let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    fs::create_dir_all(folder).map_err(|source| Error::Folder {
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// Writes a JSON object.

@@ -2,8 +2,10 @@
 
 use super::args::Predict;
 use super::choice::{Dtype, Format};
-use super::corpus::{max_tokens, to_predict};
+use super::corpus::{encoded, to_predict};
+use super::output;
 use super::progress::Progress;
+use super::reading::{Asked, Flags};
 use super::score::largest;
 use super::{Error, in_threads, machine, print};
 use crate::checkpoint::{self, Purpose};
@@ -26,9 +28,16 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
     let mut progress = Progress::new(args.quiet);
     machine::warn_unless_portable(args.quiet);
     let config = checkpoint::read_config(&args.model.dir)?.config;
-    let examples = to_predict(args, &config)?;
+    let flags = Flags {
+        text: args.text_column.as_ref(),
+        pair: args.text_pair_column.as_ref(),
+        label: args.label_column.as_ref(),
+        max_tokens: args.max_seq_length,
+    };
+    let asked = Asked::of(&args.model.dir, flags, &config)?;
+    let examples = to_predict(args, &config, &asked, &mut progress)?;
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
-    let encodings = encoder.encode_all(&examples, max_tokens(args.max_seq_length, &config))?;
+    let encodings = encoded(&encoder, &examples, asked.max_tokens, &mut progress)?;
     let mut model = SequenceClassifier::<T>::zeros(&config);
     checkpoint::load_into(&args.model.dir, &config, Purpose::Inference, &mut model)?;
     let inputs: Vec<_> = encodings
@@ -51,6 +60,7 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
     let mut text = lines.join("\n");
     if let Some(path) = &args.output {
         text.push('\n');
+        output::make_parent(path)?;
         return Ok(checkpoint::write_atomic(path, |out| {
             out.write_all(text.as_bytes())
         })?);

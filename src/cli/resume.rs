@@ -3,6 +3,7 @@
 use super::Error;
 use super::best::Best;
 use super::output::{self, TrainingTotals};
+use super::reading;
 use crate::checkpoint::{self, CheckpointError, Purpose, Width};
 use crate::clip::ClipState;
 use crate::data::TextEncoder;
@@ -14,6 +15,7 @@ use crate::real::Real;
 use crate::train::{Network, Trainer};
 use ndarray::{ArrayViewD, IxDyn};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,15 +45,30 @@ pub(super) fn save_model<T: Real>(
     width: Width,
 ) -> Result<(), Error> {
     checkpoint::save_model(dir, config, raw_config, model, width)?;
-    save_tokenizer(dir, encoder)
+    save_tokenizer(dir, encoder, config.max_tokens())
 }
 
-/// Writes the tokenizer's files, as they were read.
-pub(super) fn save_tokenizer(dir: &Path, encoder: &TextEncoder) -> Result<(), Error> {
+/// Writes the tokenizer's files as they were read, but for the most tokens that a text may have: a pipeline of transformers
+/// cuts texts where `tokenizer_config.json` says so, and without it at no length that the model could take.
+pub(super) fn save_tokenizer(dir: &Path, encoder: &TextEncoder, max_tokens: usize) -> Result<(), Error> {
     for (name, bytes) in encoder.files() {
-        checkpoint::write_atomic(&dir.join(name), |out| out.write_all(bytes))?;
+        let with_length = (name == "tokenizer_config.json").then(|| with_max_length(bytes, max_tokens));
+        let bytes = with_length.flatten().map_or(Cow::Borrowed(bytes), Cow::Owned);
+        checkpoint::write_atomic(&dir.join(name), |out| out.write_all(&bytes))?;
     }
     Ok(())
+}
+
+/// A tokenizer's configuration with a `model_max_length` that the model can take, or none if it has one.
+fn with_max_length(config: &[u8], max_tokens: usize) -> Option<Vec<u8>> {
+    const KEY: &str = "model_max_length";
+    let mut config: Map<String, Value> = serde_json::from_slice(config).ok()?;
+    let said = config.get(KEY).and_then(Value::as_f64);
+    if said.is_some_and(|said| said <= max_tokens as f64) {
+        return None;
+    }
+    config.insert(KEY.to_owned(), max_tokens.into());
+    Some(format!("{:#}\n", Value::Object(config)).into_bytes())
 }
 
 /// What a checkpoint holds beside the trainer, if the run's flags ask for it.
@@ -60,6 +77,8 @@ pub(super) struct Beside<'a, T> {
     pub(super) best: Option<&'a Best<T>>,
     /// The weights at the last evaluation.
     pub(super) previous: Option<&'a SequenceClassifier<T>>,
+    /// The contents of `cwgnc.json`.
+    pub(super) reading: &'a Map<String, Value>,
 }
 
 /// Writes the checkpoint of the state after `steps_done` steps and removes all but the last `keep`.
@@ -81,6 +100,7 @@ pub(super) fn save<T: Real>(
             &trainer.model,
             Width::Own,
         )?;
+        output::write_json(&partial.join(reading::FILE), beside.reading)?;
         if let Some(model) = beside.previous {
             save_previous(&partial.join(PREVIOUS), model)?;
         }

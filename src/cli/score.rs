@@ -26,6 +26,17 @@ pub(super) struct Scores {
     pub(super) suffix: &'static str,
 }
 
+/// `eval_accuracy = 0.6209`; a metric without a value is said to have none.
+pub(super) fn line(name: &str, value: f64) -> String {
+    if value.is_nan() {
+        return format!("{name} = undefined");
+    }
+    if value.is_infinite() {
+        return format!("{name} = beyond the largest number");
+    }
+    format!("{name} = {value:.4}")
+}
+
 /// Evaluates a model on each dev set.
 pub(super) fn scores<T: Real>(
     config: &ModelConfig,

@@ -18,7 +18,7 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
         "validation_file": text(&args.data.validation_file),
         "text_column": args.data.text_column,
         "text_pair_column": args.data.text_pair_column,
-        "label_column": args.data.label_column,
+        "label_column": args.data.label_column.as_deref().unwrap_or("label"),
         "problem_type": args.problem_type.as_ref().map(name),
         "max_seq_length": max_tokens(args.data.max_seq_length, config),
         "max_train_samples": args.max_train_samples,
@@ -51,6 +51,9 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
         "log_updates": args.log_updates,
     });
     let mut settings = settings.as_object().cloned().unwrap_or_default();
+    if args.fresh_head {
+        settings.insert("fresh_head".to_owned(), true.into());
+    }
     settings.extend(args.stabilise.record());
     settings
 }

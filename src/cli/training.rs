@@ -26,6 +26,8 @@ pub(super) struct TrainingLoop<'a, T> {
     pub(super) dev: &'a [Vec<Sequence>],
     pub(super) raw_config: &'a Map<String, Value>,
     pub(super) encoder: &'a TextEncoder,
+    /// The contents of `cwgnc.json`.
+    pub(super) reading: &'a Map<String, Value>,
     /// Under `--log-updates`.
     pub(super) updates: Option<UpdateMeter<T>>,
 }
@@ -134,6 +136,7 @@ impl<T: Real> TrainingLoop<'_, T> {
             &resume::Beside {
                 best,
                 previous: self.updates.as_ref().map(UpdateMeter::previous),
+                reading: self.reading,
             },
             self.raw_config,
             self.encoder,
@@ -234,5 +237,5 @@ pub(super) fn named(scores: &[Scores]) -> impl Iterator<Item = String> {
     scores
         .iter()
         .flat_map(|scores| &scores.values)
-        .map(|(name, value)| format!("{name} = {value:.4}"))
+        .map(|(name, value)| super::score::line(name, *value))
 }

@@ -75,16 +75,58 @@ pub enum FileFault {
         column: String,
         /// The columns that are there.
         columns: Vec<String>,
+        /// Who asked for it and what to do, or empty.
+        note: String,
     },
     /// A column that was asked for is there more than once.
     RepeatedColumn {
         /// The column.
         column: String,
     },
-    /// No column but the label.
+    /// No column that can be text by guess.
     NoTextColumn {
         /// The label column.
         label: String,
+        /// Columns that look like an index, an identifier or a date, or are blank.
+        passed_over: Vec<String>,
+    },
+    /// Several columns that can be the text.
+    ManyTextColumns {
+        /// They.
+        columns: Vec<String>,
+    },
+    /// One column for the text and the label.
+    TextIsLabel {
+        /// The column.
+        column: String,
+    },
+    /// The first line is a sentence and not the names of columns.
+    NoHeader {
+        /// Its only column.
+        first: String,
+    },
+    /// The columns seem to be separated by something else.
+    Separator {
+        /// What the header has.
+        found: char,
+        /// What the extension says.
+        expected: &'static str,
+    },
+    /// A header in quotes where there is no quoting.
+    QuotedHeader,
+    /// A text column whose cells are all in quotes where there is no quoting.
+    QuotedColumn {
+        /// The column.
+        column: String,
+    },
+    /// Nearly every row has a label of its own.
+    LabelsOfTheirOwn {
+        /// The label column.
+        column: String,
+        /// Different labels.
+        classes: usize,
+        /// Rows with a label.
+        rows: usize,
     },
     /// Classification with fewer than two labels in the training file.
     OneLabel {
@@ -145,6 +187,27 @@ pub enum LineFault {
         column: String,
         /// What is there.
         found: &'static str,
+    },
+    /// A JSON object that has a field twice.
+    RepeatedField {
+        /// The field.
+        field: String,
+    },
+    /// The header once more, between the rows.
+    RepeatedHeader,
+    /// A quoted cell where there is no quoting.
+    QuotedCell {
+        /// The column.
+        column: String,
+    },
+    /// A label that does not fit the others, where the kind of problem is to follow from them.
+    Label {
+        /// The label column.
+        column: String,
+        /// The label.
+        label: String,
+        /// In which way it does not fit.
+        reason: String,
     },
     /// No label where one is needed.
     MissingLabel,
@@ -268,11 +331,65 @@ impl fmt::Display for FileFault {
             Self::Empty => write!(f, "the file is empty"),
             Self::NoText => write!(f, "the file has nothing but blank lines"),
             Self::HeaderOnly => write!(f, "the file has a header and no rows"),
-            Self::MissingColumn { column, columns } => {
-                write!(f, "no column `{column}`; the columns are {}", quoted(columns))
+            Self::MissingColumn {
+                column,
+                columns,
+                note,
+            } => {
+                write!(
+                    f,
+                    "no column `{column}`; the columns are {}{note}",
+                    quoted(columns)
+                )
             }
             Self::RepeatedColumn { column } => write!(f, "the header names column `{column}` twice"),
-            Self::NoTextColumn { label } => write!(f, "no text column beside the label column `{label}`"),
+            Self::NoTextColumn { label, passed_over } if passed_over.is_empty() => {
+                write!(f, "no text column beside the label column `{label}`")
+            }
+            Self::NoTextColumn { passed_over, .. } => write!(
+                f,
+                "no column is text for sure: {} (an index, an identifier, a date, numbers or blanks by name or content); \
+                 name the text with --text-column",
+                quoted(passed_over)
+            ),
+            Self::ManyTextColumns { columns } => write!(
+                f,
+                "several columns can be the text: {}; name it with --text-column, and the second of a pair with \
+                 --text-pair-column",
+                quoted(columns)
+            ),
+            Self::TextIsLabel { column } => write!(
+                f,
+                "column `{column}` cannot be both text and label; name others with --text-column and --label-column"
+            ),
+            Self::NoHeader { first } => write!(
+                f,
+                "the first line must name the columns, found the sentence `{first}`; a column of that name is named \
+                 with --text-column"
+            ),
+            Self::Separator { found, expected } => write!(
+                f,
+                "the header is one column with `{}` in it; this kind of file separates columns with {expected}",
+                found.escape_debug()
+            ),
+            Self::QuotedHeader => write!(
+                f,
+                "the header is in quotes, and a .tsv file has no quoting; write it without quotes, or as .csv with commas"
+            ),
+            Self::QuotedColumn { column } => write!(
+                f,
+                "every text of column `{column}` is in quotes, which are text in a .tsv file; write it without quotes, or \
+                 as .csv with commas"
+            ),
+            Self::LabelsOfTheirOwn {
+                column,
+                classes,
+                rows,
+            } => write!(
+                f,
+                "column `{column}` has {classes} different labels in {rows} rows; name the label with --label-column, or \
+                 give --problem-type if they are right"
+            ),
             Self::OneLabel { label } => {
                 write!(
                     f,
@@ -307,6 +424,22 @@ impl fmt::Display for LineFault {
                     "field `{column}` holds {found}, expected a label (text, number, true or false)"
                 )
             }
+            Self::RepeatedField { field } => write!(f, "field `{field}` is there twice"),
+            Self::RepeatedHeader => write!(f, "the header comes again"),
+            Self::QuotedCell { column } => write!(
+                f,
+                "column `{column}` has a cell in quotes with doubled quotes, and a .tsv file has no quoting; write it \
+                 without quotes, or as .csv with commas"
+            ),
+            Self::Label {
+                column,
+                label,
+                reason,
+            } => write!(
+                f,
+                "label `{label}` in column `{column}` {reason}; correct the file, or give --problem-type \
+                 classification or regression to take the labels as they are"
+            ),
             Self::MissingLabel => write!(f, "no label"),
             Self::UnknownLabel { label, known } => {
                 write!(f, "unknown label `{label}`; known: {}", quoted(known))

@@ -30,7 +30,7 @@ pub fn read_glue(dir: &Path, task: &Task, file: &str, presence: Labels) -> Resul
             label,
         } => {
             let header = table::header(&source, &mut records)?;
-            Layout::find(&source, &header, text_a, text_b, label, presence)?
+            Layout::find(&source, &header, (text_a, text_b), label, presence, "")?
         }
         Columns::Unnamed { count, text, label } => Layout {
             columns: count,

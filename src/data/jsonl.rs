@@ -1,60 +1,89 @@
 //! JSON lines: one object a line, as `datasets` writes and reads them. Blank lines are passed over.
+//!
+//! The columns of the file are the fields of all its objects: which rows come first makes no difference.
+
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::columns::{self, Cell, FoundColumns};
 use super::error::{DataError, FileFault, LineFault};
 use super::read::{Labels, Row, Rows};
 use super::source::Source;
 use super::tsv;
+use super::user::UserColumns;
 
 /// One object and its line.
 type Object = (usize, Map<String, Value>);
 
-/// The field names of the first object, in its order.
-pub(super) fn header(source: &Source) -> Result<Vec<String>, DataError> {
-    let first = objects(source).next().transpose()?;
-    let (_, object) = first.ok_or_else(|| source.fault(FileFault::Empty))?;
-    Ok(object.into_iter().map(|(name, _)| name).collect())
-}
-
-/// The rows of all objects. A field that an object lacks counts as none, which is an error for a text.
-pub(super) fn rows(
+/// The columns that are used and the rows of all objects.
+///
+/// A label that an object lacks counts as none; a text that one lacks is an error.
+pub(super) fn read(
     source: &Source,
-    text_a: &str,
-    text_b: Option<&str>,
-    label: &str,
+    columns: &UserColumns,
     presence: Labels,
-) -> Result<Rows, DataError> {
-    let header = header(source)?;
-    let mut needed = vec![text_a];
-    needed.extend(text_b);
-    if presence == Labels::Required {
-        needed.push(label);
+) -> Result<(FoundColumns, Rows), DataError> {
+    let objects: Vec<Object> = objects(source).collect::<Result<_, _>>()?;
+    if objects.is_empty() {
+        return Err(source.fault(FileFault::Empty));
     }
-    for column in needed {
-        if !header.iter().any(|name| name == column) {
-            return Err(source.fault(FileFault::MissingColumn {
-                column: column.to_owned(),
-                columns: header,
-            }));
+    let header = fields(&objects);
+    let there = |column: &str| {
+        if header.iter().any(|name| name == column) {
+            return Ok(());
         }
+        Err(source.fault(FileFault::MissingColumn {
+            column: column.to_owned(),
+            columns: header.clone(),
+            note: columns.note.clone(),
+        }))
+    };
+    if presence == Labels::Required {
+        there(&columns.label)?;
     }
+    let found = columns::find(source, columns, &header, |column| {
+        columns::is_text(
+            objects
+                .iter()
+                .map(|(_, object)| match object.get(&header[column]) {
+                    None | Some(Value::Null) => Cell::Blank,
+                    Some(Value::String(text)) => Cell::from(text.as_str()),
+                    Some(_) => Cell::NotText,
+                }),
+        )
+    })?;
+    there(&found.text_a)?;
+    found.text_b.as_deref().map_or(Ok(()), there)?;
     let mut all = Rows::default();
-    for object in objects(source) {
-        let (line, object) = object?;
-        let label = written_label(&object, label);
+    for (line, object) in &objects {
+        let label = match presence {
+            Labels::Ignored => Ok(None),
+            _ => written_label(object, &columns.label),
+        };
         let row = label.and_then(|label| {
             Ok(Row {
-                line,
-                text_b: text_b.map(|column| text(&object, column)).transpose()?,
-                text_a: text(&object, text_a)?,
+                line: *line,
+                text_a: text(object, &found.text_a)?,
+                text_b: found
+                    .text_b
+                    .as_ref()
+                    .map(|column| text(object, column))
+                    .transpose()?,
                 label,
             })
         });
         all.rows
-            .push(row.map_err(|fault| source.line_fault(line, fault))?);
+            .push(row.map_err(|fault| source.line_fault(*line, fault))?);
     }
-    Ok(all)
+    Ok((found, all))
+}
+
+/// The names of the fields of all objects, each where it came first.
+fn fields(objects: &[Object]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let names = objects.iter().flat_map(|(_, object)| object.keys());
+    names.filter(|name| seen.insert(*name)).cloned().collect()
 }
 
 /// The objects of a file, in order.
@@ -64,13 +93,53 @@ fn objects(source: &Source) -> impl Iterator<Item = Result<Object, DataError>> {
         .filter(|(_, line)| !line.trim_ascii().is_empty())
         .map(|(index, line)| {
             let line_number = index + 1;
-            let reason = match serde_json::from_str(line) {
-                Ok(Value::Object(object)) => return Ok((line_number, object)),
-                Ok(other) => format!("found {}", kind(Some(&other))),
-                Err(error) => column_only(&error),
+            let fault = match serde_json::from_str(line) {
+                Ok(Value::Object(object)) => match repeated(line) {
+                    None => return Ok((line_number, object)),
+                    Some(field) => LineFault::RepeatedField { field },
+                },
+                Ok(other) => LineFault::Json {
+                    reason: format!("found {}", kind(Some(&other))),
+                },
+                Err(error) => LineFault::Json {
+                    reason: column_only(&error),
+                },
             };
-            Err(source.line_fault(line_number, LineFault::Json { reason }))
+            Err(source.line_fault(line_number, fault))
         })
+}
+
+/// A field that an object has twice, of which the parser keeps the last. The text is a valid object.
+fn repeated(object: &str) -> Option<String> {
+    let bytes = object.as_bytes();
+    let (mut depth, mut is_name, mut at) = (0_usize, false, 0);
+    let mut seen = HashSet::new();
+    while at < bytes.len() {
+        let begin = at;
+        at += 1;
+        match bytes[begin] {
+            b'{' | b'[' => (depth, is_name) = (depth + 1, bytes[begin] == b'{'),
+            b'}' | b']' => depth -= 1,
+            b',' => is_name = true,
+            b':' => is_name = false,
+            b'"' => {
+                while bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+                // Names by what they mean: `\u0061` is `a`.
+                if let Some(name) = (depth == 1 && is_name)
+                    .then(|| serde_json::from_str::<String>(&object[begin..at]).ok())
+                    .flatten()
+                    && !seen.insert(name.clone())
+                {
+                    return Some(name);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The parser's words without its line, which is always 1 here: `expected value at column 3`.

@@ -47,10 +47,11 @@ impl LabelSpace {
         Self::Classes(names.into_iter().map(str::to_owned).collect())
     }
 
-    /// The target that a label of a user's file stands for.
-    pub(super) fn understand(&self, label: &str) -> Result<Target, LineFault> {
+    /// The target that a label of a user's file stands for: by its name, else by how `texts` write the classes.
+    pub(super) fn understand(&self, label: &str, texts: &[String]) -> Result<Target, LineFault> {
+        let place = |all: &[String]| all.iter().position(|known| known == label);
         match self {
-            Self::Classes(names) => match names.iter().position(|name| name == label) {
+            Self::Classes(names) => match place(names).or_else(|| place(texts)) {
                 Some(class) => Ok(Target::Class(class)),
                 None => Err(LineFault::UnknownLabel {
                     label: label.to_owned(),
@@ -73,17 +74,4 @@ pub(super) fn value(label: &str) -> Result<Target, LineFault> {
             label: label.to_owned(),
         }),
     }
-}
-
-/// Whether labels are a column of floating-point numbers, as `run_glue.py` decides for regression: all are finite
-/// numbers, and at least one is not written as an integer (`2.0` is not).
-pub(super) fn are_floats<'l>(labels: impl Iterator<Item = &'l str>) -> bool {
-    let mut fraction_seen = false;
-    for label in labels {
-        if value(label).is_err() {
-            return false;
-        }
-        fraction_seen |= label.parse::<i128>().is_err();
-    }
-    fraction_seen
 }

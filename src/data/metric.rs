@@ -226,7 +226,14 @@ fn matthews(pairs: &[(usize, usize)]) -> f64 {
 
 fn mean_squared_error(p: &[f64], t: &[f64]) -> f64 {
     let sum: f64 = p.iter().zip(t).map(|(p, t)| (p - t) * (p - t)).sum();
-    sum / p.len() as f64
+    if sum.is_finite() {
+        return sum / p.len() as f64;
+    }
+    // The sum is beyond the largest number; the mean need not be.
+    let largest = p.iter().zip(t).map(|(p, t)| (p - t).abs()).fold(0.0, f64::max);
+    let shares = p.iter().zip(t).map(|(p, t)| (p - t) / largest);
+    let sum: f64 = shares.map(|share| share * share).sum();
+    sum / p.len() as f64 * largest * largest
 }
 
 fn pearson(p: &[f64], t: &[f64]) -> f64 {
@@ -242,16 +249,55 @@ fn pearson(p: &[f64], t: &[f64]) -> f64 {
 /// `(x − x̄) / ‖x − x̄‖`; `None` if `x` is constant or not finite.
 ///
 /// Constancy is asked of the values and not of the norm, for the rounded mean of equal values need not equal them. The
-/// deviations are divided by the largest of them first, so that their squares neither overflow nor vanish.
+/// deviations are divided by the largest of them first, so that their squares neither overflow nor vanish. Values whose sum
+/// could overflow, or whose mean would have too few digits, are multiplied by a power of two first, which is exact. Of values that
+/// hardly differ, the rounding of the mean is as large as the deviations: there the mean is that of the differences from
+/// the first value, which have no rounding at all (Sterbenz's lemma).
 fn direction(x: &[f64]) -> Option<Vec<f64>> {
     if x.iter().all(|value| *value == x[0]) || x.iter().any(|value| !value.is_finite()) {
         return None;
     }
-    let mean = x.iter().sum::<f64>() / x.len() as f64;
-    let largest = x.iter().map(|value| (value - mean).abs()).fold(0.0, f64::max);
+    let x = in_range(x);
+    let (mut mean, mut largest) = mean_and_spread(&x);
+    let mut x = x;
+    if largest <= NEARLY_CONSTANT * mean.abs() {
+        let first = x[0];
+        x.iter_mut().for_each(|value| *value -= first);
+        (mean, largest) = mean_and_spread(&x);
+    }
     let scaled: Vec<f64> = x.iter().map(|value| (value - mean) / largest).collect();
     let norm = scaled.iter().map(|value| value * value).sum::<f64>().sqrt();
     Some(scaled.iter().map(|value| value / norm).collect())
+}
+
+/// 2⁻²⁰: a mean of n values is off by at most n 2⁻⁵³ of itself, and so a deviation above this share by n 2⁻³³ of itself.
+const NEARLY_CONSTANT: f64 = 1.0 / 1_048_576.0;
+
+/// `2^exponent` of a normal number.
+const fn power_of_two(exponent: i64) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
+}
+
+/// The values times a power of two that brings the largest away from the ends of what `f64` holds.
+fn in_range(x: &[f64]) -> Vec<f64> {
+    let largest = x.iter().map(|value| value.abs()).fold(0.0, f64::max);
+    let factor = if largest > power_of_two(900) {
+        power_of_two(-200)
+    } else if largest < power_of_two(-900) {
+        power_of_two(600)
+    } else {
+        1.0
+    };
+    x.iter().map(|value| value * factor).collect()
+}
+
+/// `x̄` and the largest `|x − x̄|`.
+fn mean_and_spread(x: &[f64]) -> (f64, f64) {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    (
+        mean,
+        x.iter().map(|value| (value - mean).abs()).fold(0.0, f64::max),
+    )
 }
 
 fn spearman(p: &[f64], t: &[f64]) -> f64 {

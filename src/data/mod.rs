@@ -7,10 +7,12 @@
 //!
 //! Nothing here knows a model's parameters, a batch or a random number.
 
+mod columns;
 mod csv;
 mod encode;
 mod error;
 mod glue;
+mod infer;
 mod jsonl;
 mod label;
 mod majority;
@@ -25,6 +27,7 @@ mod tsv;
 mod user;
 mod wordpiece;
 
+pub use columns::FoundColumns;
 pub use encode::{Encoding, TextEncoder};
 pub use error::{DataError, FileFault, LengthFault, LineFault, ScoreFault};
 pub use glue::read_glue;

@@ -22,8 +22,10 @@ pub struct Example {
 pub enum Labels {
     /// To train or to evaluate: every row needs one.
     Required,
-    /// To predict: the column may be missing, and so may the label of a row. A label that is there is checked.
+    /// The column may be missing, and so may the label of a row. A label that is there is checked.
     Optional,
+    /// To predict: labels are not read, whatever they are (`-1` in published test files).
+    Ignored,
 }
 
 /// The rows of one file.
@@ -80,7 +82,7 @@ pub(super) fn dataset(
     for row in rows.rows {
         let target = match row.label.as_deref() {
             Some(text) => understand(text).map(Some),
-            None if presence == Labels::Optional => Ok(None),
+            None if presence != Labels::Required => Ok(None),
             None => Err(LineFault::MissingLabel),
         };
         let target = target.map_err(|fault| DataError::Line {

@@ -30,19 +30,21 @@ impl Layout {
     pub(super) fn find(
         source: &Source,
         header: &[String],
-        text_a: &str,
-        text_b: Option<&str>,
+        texts: (&str, Option<&str>),
         label: &str,
         presence: Labels,
+        note: &str,
     ) -> Result<Self, DataError> {
         let must = |column: &str| {
             position(source, header, column)?.ok_or_else(|| {
                 source.fault(FileFault::MissingColumn {
                     column: column.to_owned(),
                     columns: header.to_vec(),
+                    note: note.to_owned(),
                 })
             })
         };
+        let (text_a, text_b) = texts;
         Ok(Self {
             columns: header.len(),
             text_a: must(text_a)?,
@@ -50,6 +52,7 @@ impl Layout {
             label: match presence {
                 Labels::Required => Some(must(label)?),
                 Labels::Optional => position(source, header, label)?,
+                Labels::Ignored => None,
             },
         })
     }
@@ -109,7 +112,7 @@ pub(super) fn rows<'t>(
             line: record.line,
             text_a: cell(layout.text_a),
             text_b: layout.text_b.map(cell),
-            label: layout.label.map(cell).filter(|label| !label.is_empty()),
+            label: layout.label.map(cell).filter(|label| !label.trim().is_empty()),
         });
     }
     Ok(all)

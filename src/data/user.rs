@@ -1,12 +1,13 @@
 //! Reads users' own files: `.tsv`, `.csv`, `.jsonl` and `.json`, with named columns.
 //!
-//! Conventions are those of Hugging Face's `run_glue.py` (transformers, `examples/pytorch/text-classification`): the
-//! label column is `label`; the texts are `sentence1` and `sentence2` if both are there, else the first two columns
-//! that are not the label, or the only one. Mind the second rule with a file that has an `id` column: name the texts.
+//! The label column is `label` unless it is named. The texts are those named; else a well-known pair of columns
+//! (`sentence1` and `sentence2`, `premise` and `hypothesis`, …), else the only column that can be text.
+//! An index, an identifier or a date is never taken by guess, and of several candidates none is.
 //!
 //! * `.tsv`: tab-separated with a header, **no quoting**: a `"` is text.
 //! * `.csv`: comma-separated with a header, quoted as RFC 4180 says; anything else is an error, not a guess.
 //! * `.jsonl`, `.json`: one object a line; texts are strings, labels strings, numbers or truth values.
+//!   The columns are the fields of all lines.
 //!
 //! An empty text is allowed; an empty label counts as none.
 
@@ -14,8 +15,10 @@ use std::path::Path;
 
 use crate::model::Problem;
 
+use super::columns::{self, Cell, FoundColumns};
 use super::error::{DataError, FileFault, LineFault};
-use super::label::{self, LabelSpace};
+use super::infer::{self, Doubt};
+use super::label::LabelSpace;
 use super::read::{Dataset, Labels, Rows, dataset};
 use super::source::Source;
 use super::table::{self, Layout, Record};
@@ -25,7 +28,7 @@ use super::{csv, jsonl, tsv};
 /// Which columns hold the texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TextColumns {
-    /// `sentence1` and `sentence2` if both are there, else the first two columns that are not the label, or the one.
+    /// A well-known pair, or the only column that can be text.
     #[default]
     Detect,
     /// One text, in this column.
@@ -41,70 +44,85 @@ pub struct UserColumns {
     pub texts: TextColumns,
     /// The label.
     pub label: String,
+    /// How the file may write the classes beside by their names, in class order; empty if by their names alone.
+    pub label_texts: Vec<String>,
+    /// What to add to the error about a column that is not there: who asked for it, and what to do.
+    pub note: String,
 }
 
 impl Default for UserColumns {
-    /// What `run_glue.py` takes: detected texts, label column `label`.
+    /// Detected texts, label column `label`.
     fn default() -> Self {
         Self {
             texts: TextColumns::Detect,
             label: "label".to_owned(),
+            label_texts: Vec::new(),
+            note: String::new(),
         }
     }
 }
 
 /// Reads a training file and collects its labels; also gives the columns with the texts found, for the other files.
 ///
-/// `problem` `None` means what `run_glue.py` decides: regression if every label is a finite number and at least one is
-/// not written as an integer, else classification. Classes are sorted, by value if all labels are integers, else by
-/// character, so they do not depend on the order of rows.
+/// `problem` `None` means: regression if every label is a finite number and one has a fraction, classification if every
+/// label is an integer or none is a number. Everything between is an error that names the label. Classes are sorted, by
+/// value if all labels are integers, else by character, so they do not depend on the order of rows.
 ///
 /// # Errors
-/// [`DataError`] with file and line; beside what [`read_user`] refuses, a classification with one label only.
+/// [`DataError`] with file and line; beside what [`read_user`] refuses, a classification with one label only, and with
+/// `problem` `None` labels that do not speak for one kind of problem: words among numbers, a mark of a missing value, a
+/// decimal comma, two labels that differ in blanks or case, or nearly as many labels as rows.
 pub fn read_user_train(
     path: &Path,
     columns: &UserColumns,
     problem: Option<Problem>,
-) -> Result<(Dataset, UserColumns), DataError> {
-    let (source, columns, rows) = read_rows(path, columns, Labels::Required)?;
-    let labels = || rows.rows.iter().filter_map(|row| row.label.as_deref());
-    let problem = problem.unwrap_or(if label::are_floats(labels()) {
-        Problem::Regression
-    } else {
-        Problem::Classification
-    });
+) -> Result<(Dataset, FoundColumns), DataError> {
+    let (source, found, rows) = read_rows(path, columns, Labels::Required)?;
+    // A row without a label is an error whatever the others are.
+    let is_complete = rows.rows.iter().all(|row| row.label.is_some());
+    let problem = match problem {
+        Some(problem) => problem,
+        None if !is_complete || rows.rows.is_empty() => Problem::Classification,
+        None => infer::problem(&rows.rows, &columns.label).map_err(|doubt| match doubt {
+            Doubt::Line(line, fault) => source.line_fault(line, fault),
+            Doubt::File(fault) => source.fault(fault),
+        })?,
+    };
+    let labels = rows.rows.iter().filter_map(|row| row.label.as_deref());
     let space = match problem {
         Problem::Regression => LabelSpace::Values,
-        Problem::Classification => LabelSpace::from_labels(labels()),
+        Problem::Classification => LabelSpace::from_labels(labels),
     };
     let known = space.clone();
     let set = dataset(&source.path, rows, Labels::Required, space, |text| {
-        known.understand(text)
+        known.understand(text, &[])
     })?;
     match known {
         LabelSpace::Classes(mut names) if names.len() < 2 => Err(source.fault(FileFault::OneLabel {
             label: names.pop().unwrap_or_default(),
         })),
-        _ => Ok((set, columns)),
+        _ => Ok((set, found)),
     }
 }
 
-/// Reads a file to evaluate or predict, with the labels of the training file (or of a saved model).
+/// Reads a file to evaluate or predict, with the labels of the training file (or of a saved model), and gives the columns
+/// that it took.
 ///
 /// # Errors
 /// [`DataError`] with file and line: no such file, unknown extension, not UTF-8, no rows, a column too many or too few,
-/// a column that is not there or is there twice, broken quoting, a line that is not a JSON object, a label that is
-/// missing, not a number, not finite or not in `labels`.
+/// a column that is not there or is there twice, several columns that can be the text, broken quoting, a line that is not
+/// a JSON object, a label that is missing, not a number, not finite or not in `labels`.
 pub fn read_user(
     path: &Path,
     columns: &UserColumns,
     labels: &LabelSpace,
     presence: Labels,
-) -> Result<Dataset, DataError> {
-    let (source, _, rows) = read_rows(path, columns, presence)?;
-    dataset(&source.path, rows, presence, labels.clone(), |text| {
-        labels.understand(text)
-    })
+) -> Result<(Dataset, FoundColumns), DataError> {
+    let (source, found, rows) = read_rows(path, columns, presence)?;
+    let set = dataset(&source.path, rows, presence, labels.clone(), |text| {
+        labels.understand(text, &columns.label_texts)
+    })?;
+    Ok((set, found))
 }
 
 /// The kinds of files.
@@ -134,23 +152,19 @@ fn read_rows(
     path: &Path,
     columns: &UserColumns,
     presence: Labels,
-) -> Result<(Source, UserColumns, Rows), DataError> {
+) -> Result<(Source, FoundColumns, Rows), DataError> {
     let format = format(path)?;
     let source = Source::open(path, |_| String::new())?;
-    let (texts, rows) = match format {
-        Format::Tsv => read_table(&source, tsv::records(&source.text), columns, presence)?,
-        Format::Csv => read_table(&source, csv::records(&source.text), columns, presence)?,
-        Format::JsonLines => {
-            let texts = Texts::find(&source, columns, &jsonl::header(&source)?)?;
-            let rows = jsonl::rows(&source, &texts.a, texts.b.as_deref(), &columns.label, presence)?;
-            (texts, rows)
+    let (found, rows) = match format {
+        Format::Tsv => {
+            let read = read_table(&source, tsv::records(&source.text), columns, presence, "tabs")?;
+            tsv::refuse_quotes(&source, &read.0, &read.1)?;
+            read
         }
+        Format::Csv => read_table(&source, csv::records(&source.text), columns, presence, "commas")?,
+        Format::JsonLines => jsonl::read(&source, columns, presence)?,
     };
-    let columns = UserColumns {
-        texts: texts.into(),
-        label: columns.label.clone(),
-    };
-    Ok((source, columns, rows))
+    Ok((source, found, rows))
 }
 
 fn read_table<'t>(
@@ -158,60 +172,57 @@ fn read_table<'t>(
     mut records: impl Iterator<Item = Result<Record<'t>, (usize, LineFault)>>,
     columns: &UserColumns,
     presence: Labels,
-) -> Result<(Texts, Rows), DataError> {
+    separator: &'static str,
+) -> Result<(FoundColumns, Rows), DataError> {
     let header = table::header(source, &mut records)?;
-    let texts = Texts::find(source, columns, &header)?;
-    let layout = Layout::find(
-        source,
-        &header,
-        &texts.a,
-        texts.b.as_deref(),
-        &columns.label,
-        presence,
-    )?;
-    let rows = table::rows(source, &mut records, layout, Incomplete::Refuse)?;
-    Ok((texts, rows))
-}
-
-/// The names of the text columns, once known.
-struct Texts {
-    a: String,
-    b: Option<String>,
-}
-
-impl Texts {
-    /// The columns asked for, or those that the header suggests.
-    fn find(source: &Source, columns: &UserColumns, header: &[String]) -> Result<Self, DataError> {
-        let (a, b) = match &columns.texts {
-            TextColumns::One(a) => (a.as_str(), None),
-            TextColumns::Two(a, b) => (a.as_str(), Some(b.as_str())),
-            TextColumns::Detect => {
-                let has = |column: &str| columns.label != column && header.iter().any(|name| name == column);
-                if has("sentence1") && has("sentence2") {
-                    ("sentence1", Some("sentence2"))
-                } else {
-                    let mut others = header.iter().filter(|name| **name != columns.label);
-                    let first = others.next().ok_or_else(|| {
-                        source.fault(FileFault::NoTextColumn {
-                            label: columns.label.clone(),
-                        })
-                    })?;
-                    (first.as_str(), others.next().map(String::as_str))
-                }
-            }
-        };
-        Ok(Self {
-            a: a.to_owned(),
-            b: b.map(str::to_owned),
-        })
+    if separator == "tabs" && header.iter().any(|name| tsv::is_quoted(name)) {
+        return Err(source.fault(FileFault::QuotedHeader));
     }
-}
-
-impl From<Texts> for TextColumns {
-    fn from(texts: Texts) -> Self {
-        match texts.b {
-            None => Self::One(texts.a),
-            Some(b) => Self::Two(texts.a, b),
+    if let [only] = &header[..]
+        && let Some(found) = only.chars().find(|c| ",;\t|".contains(*c))
+        && columns.texts == TextColumns::Detect
+    {
+        let expected = separator;
+        return Err(source.fault(FileFault::Separator { found, expected }));
+    }
+    let mut rest = Vec::new();
+    let mut broken = None;
+    for record in records {
+        match record {
+            Ok(record) => rest.push(record),
+            Err(fault) => {
+                broken = Some(fault);
+                break;
+            }
         }
     }
+    // A column that is not there is said before a broken line; a broken line before a doubt about what is text.
+    if presence == Labels::Required && !header.contains(&columns.label) {
+        return Err(source.fault(FileFault::MissingColumn {
+            column: columns.label.clone(),
+            columns: header,
+            note: columns.note.clone(),
+        }));
+    }
+    if let Some((line, fault)) = broken.take_if(|_| columns.texts == TextColumns::Detect) {
+        return Err(source.line_fault(line, fault));
+    }
+    let found = columns::find(source, columns, &header, |column| {
+        // Of a file without rows the names alone decide; that it has none is said later.
+        rest.is_empty()
+            || columns::is_text(rest.iter().map(|record| {
+                let cell = record.cells.get(column);
+                cell.map_or(Cell::Blank, |cell| Cell::from(&**cell))
+            }))
+    })?;
+    let texts = (found.text_a.as_str(), found.text_b.as_deref());
+    let layout = Layout::find(source, &header, texts, &columns.label, presence, &columns.note)?;
+    for record in &rest {
+        if record.cells.iter().eq(header.iter()) {
+            return Err(source.line_fault(record.line, LineFault::RepeatedHeader));
+        }
+    }
+    let mut records = rest.into_iter().map(Ok).chain(broken.map(Err));
+    let rows = table::rows(source, &mut records, layout, Incomplete::Refuse)?;
+    Ok((found, rows))
 }

@@ -223,7 +223,7 @@ fn settings_differences(place: &str, was: &Settings, now: &Settings) -> Vec<Stri
 pub fn folder_name(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars() {
-        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+') {
+        if c.is_alphanumeric() || matches!(c, '.' | '_' | '+') {
             name.push(c);
         } else if !name.is_empty() && !name.ends_with('-') {
             name.push('-');

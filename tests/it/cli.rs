@@ -29,6 +29,7 @@ mod study;
 mod study_killed;
 mod study_refused;
 mod tasks;
+mod understood;
 mod user_data;
 
 use crate::scratch;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use cwgnc::data::{
-    Columns, Dataset, Example, LabelSpace, Labels, Metric, Outcome, TASKS, Task, TextColumns, UserColumns,
-    read_glue, read_user, read_user_train,
+    Columns, Dataset, Example, FoundColumns, LabelSpace, Labels, Metric, Outcome, TASKS, Task, TextColumns,
+    UserColumns, read_glue, read_user, read_user_train,
 };
 use cwgnc::model::Problem;
 use cwgnc::model::Target;
@@ -26,7 +26,7 @@ fn class_names(space: &LabelSpace) -> Vec<&str> {
     }
 }
 
-fn train(path: &Path, problem: Option<Problem>) -> (Dataset, UserColumns) {
+fn train(path: &Path, problem: Option<Problem>) -> (Dataset, FoundColumns) {
     read_user_train(path, &UserColumns::default(), problem).expect("a well-formed file")
 }
 
@@ -207,14 +207,24 @@ fn qqp_drops_incomplete_lines_and_counts_them() {
     assert_eq!(set.examples, [example("C", Some("D"), Some(Target::Class(1)))]);
 }
 
+/// A pair by its names, in the pair's order; else the only column that can be text.
 #[test]
-fn texts_are_found_as_run_glue_finds_them() {
+fn texts_are_found_where_nothing_else_can_be_meant() {
     let two = |a: &str, b: &str| TextColumns::Two(a.to_owned(), b.to_owned());
     for (index, (header, expected)) in [
         ("id\tsentence2\tlabel\tsentence1", two("sentence1", "sentence2")),
         ("premise\tlabel\thypothesis\tnote", two("premise", "hypothesis")),
         ("label\ttext", TextColumns::One("text".to_owned())),
-        ("sentence1\tlabel\tother", two("sentence1", "other")),
+        (
+            "Unnamed: 0\tSentence\tQuestion\tlabel",
+            two("Question", "Sentence"),
+        ),
+        ("idx\tdate\tlabel\treview", TextColumns::One("review".to_owned())),
+        ("\ttext\tlabel", TextColumns::One("text".to_owned())),
+        (
+            "index\t#1 ID\t#2 ID\t#1 String\t#2 String\tlabel",
+            two("#1 String", "#2 String"),
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -223,13 +233,14 @@ fn texts_are_found_as_run_glue_finds_them() {
             let cells: Vec<&str> = header
                 .split('\t')
                 .map(|name| if name == "label" { label } else { name })
+                .map(|cell| if cell.is_empty() { "17" } else { cell })
                 .collect();
             cells.join("\t")
         };
         let text = format!("{header}\n{}\n{}\n", row("x"), row("y"));
         let path = scratch::file(&format!("detect_{index}"), "train.tsv", text);
         let (set, columns) = train(&path, None);
-        assert_eq!(columns.texts, expected);
+        assert_eq!(columns.texts(), expected);
         let (a, b) = match &expected {
             TextColumns::Two(a, b) => (a, Some(b.as_str())),
             TextColumns::One(a) => (a, None),
@@ -249,10 +260,13 @@ fn named_columns_win_and_one_column_may_serve_twice() {
     let columns = |texts| UserColumns {
         texts,
         label: "grade".to_owned(),
+        ..UserColumns::default()
     };
     let one = columns(TextColumns::One("sentence2".to_owned()));
     let (set, found) = read_user_train(&path, &one, None).expect("well-formed");
-    assert_eq!(found, one);
+    assert_eq!(found.texts(), one.texts);
+    assert_eq!(found.label.as_deref(), Some("grade"));
+    assert_eq!(found.others, ["id", "sentence1"]);
     assert_eq!(set.examples[0], example("b, \"c\"", None, Some(Target::Class(0))));
     let twice = columns(TextColumns::Two("sentence1".to_owned(), "sentence1".to_owned()));
     let (set, _) = read_user_train(&path, &twice, None).expect("well-formed");
@@ -273,9 +287,14 @@ fn classes_are_sorted_by_value_or_by_character_and_serve_the_other_files() {
         "train.tsv",
         "text\tlabel\na\t10\nb\t9\nc\tb\nd\tB\n",
     );
-    assert_eq!(class_names(&train(&words, None).0.labels), ["10", "9", "B", "b"]);
+    let words = train(&words, Some(Problem::Classification)).0;
+    assert_eq!(class_names(&words.labels), ["10", "9", "B", "b"]);
     let dev = scratch::file("labels_dev", "dev.jsonl", "{\"label\": 9, \"text\": \"q\"}\n");
-    let dev = read_user(&dev, &columns, &set.labels, Labels::Required).expect("a known label");
+    let columns = UserColumns {
+        texts: columns.texts(),
+        ..UserColumns::default()
+    };
+    let (dev, _) = read_user(&dev, &columns, &set.labels, Labels::Required).expect("a known label");
     assert_eq!(dev.examples, [example("q", None, Some(Target::Class(1)))]);
 }
 
@@ -292,9 +311,8 @@ fn the_kind_of_problem_follows_from_the_labels() {
     for (name, labels, expected) in [
         ("kind_integers", ["0", "1", "2"], Problem::Classification),
         ("kind_floats", ["0.5", "1", "2"], Problem::Regression),
-        ("kind_written_floats", ["0.0", "1.0", "2e0"], Problem::Regression),
-        ("kind_words", ["0.5", "1", "high"], Problem::Classification),
-        ("kind_nan", ["0.5", "1", "nan"], Problem::Classification),
+        ("kind_exponents", ["0.0", "1.5", "2e0"], Problem::Regression),
+        ("kind_words", ["low", "none", "high"], Problem::Classification),
     ] {
         assert_eq!(kind(name, labels, None).labels.problem(), expected, "{name}");
     }
@@ -313,7 +331,7 @@ fn the_kind_of_problem_follows_from_the_labels() {
 fn json_labels_are_text_numbers_or_truth_values() {
     let lines = "\u{feff}{\"text\": \"a\\n\\u00e9\", \"label\": true}\n\n{\"label\": 1.0, \"text\": \"\"}\r\n{\"text\": \"\", \"label\": \"x\"}";
     let path = scratch::file("json_labels", "train.json", lines);
-    let (set, _) = train(&path, None);
+    let (set, _) = train(&path, Some(Problem::Classification));
     assert_eq!(class_names(&set.labels), ["1.0", "true", "x"]);
     assert_eq!(set.examples[0], example("a\né", None, Some(Target::Class(1))));
     assert_eq!(set.examples[1], example("", None, Some(Target::Class(0))));
@@ -336,7 +354,7 @@ fn labels_may_be_missing_where_they_are_optional() {
         ),
     ] {
         let path = scratch::file(&format!("optional_{name}"), name, text);
-        let set = read_user(&path, &columns, &space, Labels::Optional).expect(name);
+        let (set, _) = read_user(&path, &columns, &space, Labels::Optional).expect(name);
         let expected = [
             example("a", None, Some(Target::Class(1))),
             example("b", None, None),

@@ -22,7 +22,7 @@ fn holds(folder: &Path, bytes: &[u8]) {
             assert!(!set.examples.is_empty());
             assert!(set.targets().is_some());
         }
-        if let Ok(set) = read_user(&path, &columns, &space, Labels::Optional) {
+        if let Ok((set, _)) = read_user(&path, &columns, &space, Labels::Optional) {
             assert!(!set.examples.is_empty());
         }
     }
@@ -90,10 +90,12 @@ fn read_back(path: &Path) -> Vec<Example> {
     let columns = UserColumns {
         texts: TextColumns::Two("a".to_owned(), "b".to_owned()),
         label: "class".to_owned(),
+        ..UserColumns::default()
     };
     let space = LabelSpace::Classes(CLASSES.map(str::to_owned).to_vec());
     read_user(path, &columns, &space, Labels::Required)
         .expect("a written table")
+        .0
         .examples
 }
 
@@ -144,10 +146,14 @@ proptest! {
     fn csv_agrees_with_the_csv_crate(
         body in "((\"([a-c,\n\r]|\"\"|\r\n){0,4}\"|[a-c\t ]{0,2}),(\"([a-c,\n]|\"\"){0,4}\"|[a-c]{0,2})(\n|\r\n){1,2}){1,6}",
     ) {
-        let text = format!("a,b\n{body}");
+        let text = format!("x,y\n{body}");
         let path = scratch::file("agree_csv", "t.csv", &text);
         let labels = LabelSpace::Classes(vec![]);
-        let set = read_user(&path, &UserColumns::default(), &labels, Labels::Optional).expect("well-formed");
+        let columns = UserColumns {
+            texts: TextColumns::Two("x".to_owned(), "y".to_owned()),
+            ..UserColumns::default()
+        };
+        let (set, _) = read_user(&path, &columns, &labels, Labels::Optional).expect("well-formed");
         let ours: Vec<(String, Option<String>)> =
             set.examples.into_iter().map(|example| (example.text_a, example.text_b)).collect();
         let mut other = csv::ReaderBuilder::new().from_reader(text.as_bytes());

@@ -155,15 +155,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What is promised of a file: all of it, but for what JSON files say of time, threads, processor and version, and of the folder
-/// `out` that they lie in. A journal is in the order in which runs end.
+/// What is promised of a file: all of it, but for what JSON files say of time, threads, processor and version, of the folder
+/// `out` that they lie in, and of how files were understood. A journal is in the order in which runs end.
 fn without_the_machine(path: &Path, bytes: Vec<u8>, out: &str) -> Option<Vec<u8>> {
     let name = path.file_name()?.to_string_lossy();
     let is_json = path
         .extension()
         .is_some_and(|extension| extension == "json" || extension == "jsonl");
     match &*name {
-        "journal.jsonl" | "lock" => None,
+        // `cwgnc.json` says how data were read, and is no number of the run.
+        "journal.jsonl" | "lock" | "cwgnc.json" => None,
         _ if !is_json => Some(bytes),
         _ => {
             let values = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
@@ -179,12 +180,24 @@ fn without_the_machine(path: &Path, bytes: Vec<u8>, out: &str) -> Option<Vec<u8>
 
 fn strip(value: &mut Value) {
     let of_the_machine = |key: &str| {
-        ["seconds", "threads", "cpu_features", "cwgnc_version"].contains(&key)
+        // `understood` repeats settings and files in words.
+        [
+            "seconds",
+            "threads",
+            "cpu_features",
+            "cwgnc_version",
+            "understood",
+        ]
+        .contains(&key)
             || key.ends_with("_runtime")
             || key.ends_with("_per_second")
     };
     match value {
         Value::Object(map) => {
+            // The length in the tokenizers that `pretrain` makes is for other programs, and younger than the digests.
+            if map.contains_key("unk_token") {
+                map.shift_remove("model_max_length");
+            }
             let kept = std::mem::take(map).into_iter();
             *map = kept
                 .filter(|(key, _)| !of_the_machine(key))

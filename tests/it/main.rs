@@ -26,6 +26,8 @@ mod data;
 #[cfg(feature = "data")]
 mod data_errors;
 #[cfg(feature = "data")]
+mod data_guess;
+#[cfg(feature = "data")]
 mod data_props;
 mod determinism;
 #[cfg(feature = "data")]

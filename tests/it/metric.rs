@@ -225,3 +225,57 @@ fn what_a_constant_answer_reaches() {
         Err(DataError::Score(_))
     ));
 }
+
+/// Values that hardly differ: 1 + i 2⁻⁵² against i is a straight line, so the correlation is 1; and against
+/// i² for i = 0, 1, 2, 3 it is that of 0, 1, 2, 3: Σ (i − 3/2)(i² − 7/2) / √(5 · 49) = 15 / √245.
+#[test]
+fn pearson_of_nearly_constant_values() {
+    let near: Vec<f64> = (0..4).map(|i| 1.0 + f64::from(i) * f64::EPSILON).collect();
+    let line = [0.0, 1.0, 2.0, 3.0];
+    let squares = [0.0, 1.0, 4.0, 9.0];
+    let expected = 15.0 / 245_f64.sqrt();
+    for scale in [1.0, 2_f64.powi(1023), 2_f64.powi(-1022), -2_f64.powi(500)] {
+        let near: Vec<f64> = near.iter().map(|x| x * scale).collect();
+        assert!(
+            (pearson(&near, &line) - scale.signum()).abs() < 1e-15,
+            "{scale:e}"
+        );
+    }
+    assert!((pearson(&near, &squares) - expected).abs() < 1e-15);
+    let far: Vec<f64> = line.iter().map(|i| 3e9 + i * 1e-6).collect();
+    // In steps of 2⁻²¹ near 3e9, the differences are these multiples of it, exactly.
+    let steps: Vec<f64> = far.iter().map(|x| (x - far[0]) * 2_097_152.0).collect();
+    assert!((pearson(&far, &squares) - pearson(&steps, &squares)).abs() < 1e-15);
+}
+
+/// A factor changes no correlation, at either end of what `f64` holds, nor a mean that fits.
+#[test]
+fn values_near_the_ends_of_the_type() {
+    let (p, t) = ([1.0, 2.0, 3.0, 5.0], [1.0, 3.0, 2.0, 4.0]);
+    let expected = pearson(&p, &t);
+    // Powers of two: 2^1021 · 5 is the largest below 2^1024, 2^-1074 the smallest there is.
+    for factor in [2_f64.powi(1021), -2_f64.powi(1021), 2_f64.powi(-1074)] {
+        let far: Vec<f64> = p.iter().map(|x| x * factor).collect();
+        assert!(
+            (pearson(&far, &t) - factor.signum() * expected).abs() < 1e-15,
+            "{factor:e}"
+        );
+    }
+    let far = [f64::MAX, -f64::MAX, f64::MAX, -f64::MAX];
+    assert!((pearson(&far, &[1.0, 0.0, 1.0, 0.0]) - 1.0).abs() < 1e-15);
+    // (2^511 · 1.5)² is 1.125 · 2^1023: two of them are beyond the type, their mean is not.
+    let off = 1.5 * 2_f64.powi(511);
+    assert_eq!(mse(&[off, off], &[0.0, 0.0]), 1.125 * 2_f64.powi(1023));
+}
+
+fn pearson(p: &[f64], t: &[f64]) -> f64 {
+    one(Metric::Pearson, &Predictions::Values(p.to_vec()), &values(t))
+}
+
+fn mse(p: &[f64], t: &[f64]) -> f64 {
+    one(
+        Metric::MeanSquaredError,
+        &Predictions::Values(p.to_vec()),
+        &values(t),
+    )
+}

@@ -51,6 +51,7 @@ struct Job<'a, T: Real> {
     trainer: Trainer<T, MaskedLanguageModel<T>>,
     totals: TrainingTotals,
     progress: Progress,
+    _lock: output::Lock,
 }
 
 impl<'a, T: Real> Job<'a, T> {
@@ -71,7 +72,7 @@ impl<'a, T: Real> Job<'a, T> {
             resume: args.resume,
             model: args.model.as_deref().or(args.tokenizer.as_deref()),
         };
-        output::prepare(&args.output, claim)?;
+        let lock = output::prepare(&args.output, claim)?;
         let record = record::record(args, &inputs, plan.total_steps(), eval_every)?;
         let mut totals = TrainingTotals::default();
         let start = start(args.resume, &args.output, &record, args.save_total_limit)?;
@@ -102,6 +103,7 @@ impl<'a, T: Real> Job<'a, T> {
             trainer,
             totals,
             progress,
+            _lock: lock,
         })
     }
 
@@ -300,7 +302,7 @@ fn save_model<T: Real>(
     width: Width,
 ) -> Result<(), Error> {
     checkpoint::save_masked_lm(dir, config, raw_config, model, width)?;
-    resume::save_tokenizer(dir, encoder)
+    resume::save_tokenizer(dir, encoder, config.max_tokens())
 }
 
 /// What the run does at each step, for a text of so many sequences.

@@ -4,6 +4,7 @@ use super::args::{Report, Stopped};
 use super::records::Run;
 use crate::cli::Error;
 use crate::clip::nearest;
+use crate::study::folder_name;
 use crate::study::stats::bootstrap::{bca, percentile, replicates};
 use crate::study::stats::effect::{cliffs_delta, hedges_g, sd_ratio};
 use crate::study::stats::failures::{fisher, wilson};
@@ -131,8 +132,14 @@ fn control(runs: &[Run], args: &Report) -> Result<String, Error> {
         let named = conditions.iter().find(|name| *name == "control");
         return Ok(named.unwrap_or(&conditions[0]).clone());
     };
-    if conditions.contains(asked) {
-        return Ok(asked.clone());
+    // A condition may be named as it was asked for, as in component:0.05, or as its folder is.
+    let folder = folder_name(asked);
+    if let Some(name) = conditions
+        .iter()
+        .find(|name| *name == asked)
+        .or(conditions.iter().find(|name| **name == folder))
+    {
+        return Ok(name.clone());
     }
     let near = nearest(asked, conditions.iter().map(String::as_str)).join(", ");
     Err(Error::Usage(format!(

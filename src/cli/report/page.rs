@@ -6,6 +6,7 @@ use super::logs::Logs;
 use super::{figures, tables};
 use crate::checkpoint;
 use crate::cli::Error;
+use crate::cli::shell;
 use crate::report::{Block, Document, Table};
 use serde_json::{Map, Value};
 
@@ -122,23 +123,14 @@ fn introduction(args: &Report, tasks: &[Task<'_>]) -> String {
 fn command_line(args: &Report) -> String {
     let mut words = vec!["cwgnc report .".to_owned()];
     let mut add = |flag: &str, value: String| words.push(format!("{flag} {value}"));
-    let quoted = |text: &str| {
-        let is_plain =
-            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/' | ':' | '=');
-        if !text.is_empty() && text.chars().all(is_plain) {
-            text.to_owned()
-        } else {
-            format!("'{}'", text.replace('\'', "'\\''"))
-        }
-    };
     if let Some(metric) = &args.metric {
-        add("--metric", quoted(metric));
+        add("--metric", shell::shown(metric));
     }
     if let Some(control) = &args.control {
-        add("--control", quoted(control));
+        add("--control", shell::shown(control));
     }
     if args.thresholds != Thresholds::Majority {
-        add("--thresholds", quoted(&args.thresholds.to_string()));
+        add("--thresholds", shell::shown(&args.thresholds.to_string()));
     }
     if args.ddof != 0 {
         add("--ddof", args.ddof.to_string());

@@ -98,7 +98,7 @@ impl Times {
     /// Reads what a run reads, takes steps for a while and evaluates once; writes nothing.
     fn measure<T: Real>(args: &Finetune) -> Result<Self, Error> {
         let start = Instant::now();
-        let inputs = Inputs::<T>::read(args)?;
+        let inputs = Inputs::<T>::read(args, &mut Progress::new(true))?;
         let reading = start.elapsed();
         let plan = plan(args, inputs.train.len(), inputs.config.num_hidden_layers);
         let initial = plan.stabilisers.need_initial().then(|| inputs.model.clone());

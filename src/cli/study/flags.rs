@@ -100,7 +100,7 @@ impl Flags {
             let key = key
                 .strip_prefix("--")
                 .ok_or_else(|| format!("`{word}` is no flag of cwgnc finetune"))?;
-            let name = self.name(key)?;
+            let name = self.name(&key.replace('_', "-"))?;
             let value = match value {
                 Some(value) => value,
                 None if self.is_switch(&name) => "true",

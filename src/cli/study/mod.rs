@@ -23,7 +23,6 @@ use super::{Error, machine, progress};
 use crate::study::{PlannedRun, Study};
 use args::{StudyArgs, StudyCommand};
 use board::Board;
-pub(super) use cluster::quoted;
 use engine::Split;
 use flags::Flags;
 use folder::{Folder, Use};
@@ -43,6 +42,9 @@ pub(super) fn command(args: &StudyArgs) -> Result<(), Error> {
         .unwrap_or_else(|| default_folder(asked.as_ref()));
     if args.dry_run {
         return estimate::command(args, asked, &path, &flags);
+    }
+    if let Some(kind) = args.plan {
+        cluster::check(kind, &path)?;
     }
     let usage = if args.only.is_some() {
         Use::Shared

@@ -34,6 +34,8 @@ pub(super) fn perform(
         .parse(&settings(run, folder, keep_models))
         .map_err(Error::Usage)?;
     args.quiet = true;
+    // As it is: a setting is text, and a folder's name may be none.
+    args.output = Some(folder.to_owned());
     args.resume = is_of_this_kind(&folder.join(output::RUN)) && !resume::checkpoints(folder)?.is_empty();
     args.overwrite = !args.resume;
     let (facts, end) = finetune::within_study(&args)?;

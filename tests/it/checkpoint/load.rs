@@ -320,6 +320,7 @@ fn three_names_are_shown_in_full() {
         renamed: Vec::new(),
         ignored: ["a", "b", "c"].map(str::to_owned).to_vec(),
         to_initialise: Vec::new(),
+        other_labels: Vec::new(),
     };
     assert_eq!(
         report.to_string(),

@@ -29,6 +29,7 @@ fn writes_model_record_and_results() {
             "all_results.json",
             "checkpoint-5",
             "config.json",
+            "cwgnc.json",
             "eval_results.json",
             "log.jsonl",
             "model.safetensors",
@@ -38,10 +39,15 @@ fn writes_model_record_and_results() {
             "vocab.txt"
         ]
     );
-    for name in ["vocab.txt", "tokenizer_config.json"] {
-        let original = scratch::fixture("demo/model").join(name);
-        assert_eq!(fs::read(run.join(name)).unwrap(), fs::read(original).unwrap());
-    }
+    let original = |name: &str| scratch::fixture("demo/model").join(name);
+    assert_eq!(
+        fs::read(run.join("vocab.txt")).unwrap(),
+        fs::read(original("vocab.txt")).unwrap()
+    );
+    // The demo has 32 positions, and its tokenizer does not say so.
+    let mut config = object(&original("tokenizer_config.json"));
+    config.insert("model_max_length".to_owned(), 32.into());
+    assert_eq!(object(&run.join("tokenizer_config.json")), config);
 }
 
 /// The keys of `run_glue.py`, and `train_tokens_per_second` of our own.
@@ -119,7 +125,8 @@ fn messages_go_to_stderr_and_results_to_stdout() {
         .args([DEMO_MODEL, DEMO_DATA].concat());
     let ran = ran(command);
     let expected = format!(
-        "72 examples to train on, 50 to evaluate on; 3 steps, clipping component:0.05, 2 threads; writing to {}\n",
+        "72 examples to train on, 50 to evaluate on; 3 steps, clipping component:0.05, 2 threads; writing to {}; after Ctrl-C the \
+         same command with --resume goes on from the last checkpoint\n",
         run.display()
     );
     assert!(ran.stderr.ends_with(&expected), "{}", ran.stderr);

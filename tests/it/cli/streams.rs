@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 fn a_reader_that_has_gone_is_no_failure() {
     let dir = scratch::folder("cli-streams-pipe");
     let path = dir.join("texts.tsv");
-    fs::write(&path, "text\n".to_owned() + &"the dogs sleep\n".repeat(1000)).unwrap();
+    fs::write(&path, "sentence\n".to_owned() + &"the dogs sleep\n".repeat(1000)).unwrap();
     let mut child = program()
         .args([
             "predict",

@@ -1,0 +1,194 @@
+//! What a run made of its files and flags, said before the first step and kept in `run.json` as `understood`.
+//!
+//! Whatever else a run decides by itself belongs here: one entry in [`Understood::record`], one line in
+//! [`Understood::text`].
+
+use super::Error;
+use super::corpus::{Corpus, Source};
+use super::head::Head;
+use super::reading::{Reading, listed};
+use crate::data::{Encoding, TextEncoder, TokenizerReport, TokenizerSetting};
+use crate::model::{Problem, Target};
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
+
+/// What was understood.
+#[derive(Clone, Debug)]
+pub(super) struct Understood {
+    files: Vec<FileFacts>,
+    reading: Reading,
+    /// How many training examples have each class.
+    counts: Vec<usize>,
+    /// The least and the largest value to train on.
+    range: Option<(f64, f64)>,
+    head: Head,
+    tokenizer: TokenizerReport,
+}
+
+/// Of one file.
+#[derive(Clone, Debug)]
+pub(super) struct FileFacts {
+    pub(super) path: String,
+    pub(super) examples: usize,
+    pub(super) others: Vec<String>,
+    /// Examples of which tokens were cut off.
+    pub(super) cut: usize,
+    /// Examples with a text of nothing but blanks.
+    pub(super) blank: usize,
+}
+
+impl FileFacts {
+    /// What is known of a file when its texts are tokens.
+    pub(super) fn of(
+        source: &Source,
+        encodings: &[Encoding],
+        encoder: &TextEncoder,
+        max_tokens: usize,
+    ) -> Result<Self, Error> {
+        let examples = &source.set.examples;
+        // Only what is as long as can be may have been cut.
+        let cut = examples.par_iter().zip(encodings).map(|(example, encoding)| {
+            if encoding.ids.len() < max_tokens {
+                return Ok(false);
+            }
+            let second = example.text_b.as_deref();
+            let special = encoder.encode("", second.map(|_| ""), max_tokens)?.ids.len();
+            let mut tokens = encoder.tokens(&example.text_a)?.len();
+            tokens += second.map_or(Ok(0), |text| encoder.tokens(text).map(|tokens| tokens.len()))?;
+            Ok(tokens + special > max_tokens)
+        });
+        let cut: Vec<bool> = cut.collect::<Result<_, Error>>()?;
+        let is_blank = |text: &str| text.trim().is_empty();
+        let blank = examples
+            .iter()
+            .filter(|example| is_blank(&example.text_a) || example.text_b.as_deref().is_some_and(is_blank));
+        Ok(Self {
+            path: source.path.display().to_string(),
+            examples: examples.len(),
+            others: source.others.clone(),
+            cut: cut.into_iter().filter(|&cut| cut).count(),
+            blank: blank.count(),
+        })
+    }
+
+    fn line(&self, max_tokens: usize) -> String {
+        let share = percent(self.cut, self.examples);
+        let mut line = format!(
+            "{}: {} examples, {share} cut to {max_tokens} tokens",
+            self.path, self.examples
+        );
+        if self.blank > 0 {
+            line += &format!(", {} with a blank text", self.blank);
+        }
+        if !self.others.is_empty() {
+            line += &format!("; columns not used: {}", listed(&self.others));
+        }
+        line
+    }
+}
+
+impl Understood {
+    pub(super) fn new(
+        corpus: &Corpus,
+        reading: Reading,
+        files: Vec<FileFacts>,
+        head: Head,
+        tokenizer: TokenizerReport,
+    ) -> Self {
+        let targets = corpus.train.as_ref().and_then(|train| train.set.targets());
+        let (mut counts, mut range) = (vec![0; reading.labels.len()], None);
+        for target in targets.into_iter().flatten() {
+            match target {
+                Target::Class(class) => counts[class] += 1,
+                Target::Value(value) => {
+                    let (least, largest) = range.unwrap_or((value, value));
+                    range = Some((value.min(least), value.max(largest)));
+                }
+            }
+        }
+        Self {
+            files,
+            reading,
+            counts,
+            range,
+            head,
+            tokenizer,
+        }
+    }
+
+    /// For `run.json`.
+    pub(super) fn record(&self) -> Map<String, Value> {
+        let files = self.files.iter().map(|file| {
+            json!({
+                "file": file.path,
+                "examples": file.examples,
+                "cut": file.cut,
+                "blank": file.blank,
+                "columns_not_used": file.others,
+            })
+        });
+        let files: Vec<Value> = files.collect();
+        let mut record = self.reading.record();
+        record.insert("files".to_owned(), files.into());
+        let classes = self
+            .reading
+            .labels
+            .iter()
+            .cloned()
+            .zip(self.counts.iter().map(|&count| count.into()));
+        match self.reading.problem {
+            Problem::Classification => record.insert("classes".to_owned(), Value::Object(classes.collect())),
+            Problem::Regression => record.insert("range".to_owned(), json!(self.range)),
+        };
+        record.insert("head".to_owned(), self.head.record());
+        let tokenizer = &self.tokenizer;
+        let setting =
+            |setting: &TokenizerSetting| json!({ "value": setting.value, "source": setting.source });
+        let settings = tokenizer.settings.iter().map(|s| (s.name.clone(), setting(s)));
+        record.insert(
+            "tokenizer".to_owned(),
+            json!({
+                "class": setting(&tokenizer.class),
+                "settings": settings.collect::<Map<String, Value>>(),
+                "remarks": tokenizer.remarks,
+            }),
+        );
+        record
+    }
+
+    /// For people, some lines without a line feed at the end.
+    pub(super) fn text(&self) -> String {
+        let reading = &self.reading;
+        let mut lines: Vec<String> = self
+            .files
+            .iter()
+            .map(|file| file.line(reading.max_tokens))
+            .collect();
+        lines.push(format!(
+            "texts from {}, labels from `{}`",
+            listed(&reading.texts),
+            reading.label
+        ));
+        let all: usize = self.counts.iter().sum();
+        let classes = reading.labels.iter().zip(&self.counts);
+        lines.push(match (reading.problem, self.range) {
+            (Problem::Classification, _) => {
+                let shares = classes.map(|(name, &count)| format!("`{name}` {}", percent(count, all)));
+                let shares: Vec<String> = shares.collect();
+                format!("classification of {} labels: {}", shares.len(), shares.join(", "))
+            }
+            (Problem::Regression, Some((least, largest))) => {
+                format!("regression: values from {least} to {largest}")
+            }
+            (Problem::Regression, None) => "regression".to_owned(),
+        });
+        lines.push(format!("head: {}", self.head.line(&reading.labels)));
+        lines.push(format!("tokenizer: {}", self.tokenizer));
+        lines.join("\n")
+    }
+}
+
+/// `12.5 %`.
+fn percent(part: usize, all: usize) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / all.max(1) as f64)
+}
