@@ -4,9 +4,10 @@
 //! [`Understood::text`].
 
 use super::Error;
-use super::corpus::{Corpus, Source};
+use super::corpus::Corpus;
 use super::head::Head;
 use super::reading::{Reading, listed};
+use super::source::Source;
 use crate::data::{Encoding, TextEncoder};
 use crate::model::{Problem, Target};
 use rayon::prelude::*;
