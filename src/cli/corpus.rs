@@ -5,31 +5,15 @@ use super::args::{DataArgs, Finetune, Predict};
 use super::choice::ProblemType;
 use super::progress::Progress;
 use super::reading::{Asked, Flags};
+use super::source::Source;
 use super::task::Chosen;
-use super::understood::FileFacts;
-use crate::builtin::{Choice, tsv};
-use crate::checkpoint;
+use crate::builtin::Choice;
 use crate::data::{
-    Columns, Dataset, Encoding, Example, FoundColumns, LabelSpace, Labels, Metric, Outcome, Task,
-    TextEncoder, UserColumns, read_glue, read_user, read_user_train,
+    Columns, Example, FoundColumns, LabelSpace, Labels, Metric, Outcome, Task, UserColumns, read_glue,
+    read_user, read_user_train,
 };
 use crate::model::{ModelConfig, Problem};
-use crate::train::Sequence;
-use std::path::{Path, PathBuf};
-
-/// A labelled file, or a set of a built-in task, and where it came from.
-#[derive(Debug)]
-pub(super) struct Source {
-    /// The file, or the name of the set.
-    pub(super) path: PathBuf,
-    pub(super) set: Dataset,
-    /// Of a set that was made here, the hash of all of it as a file.
-    made: Option<String>,
-    /// What is appended to the names of its metrics (`_mm` for MNLI mismatched).
-    pub(super) suffix: &'static str,
-    /// Of a user's file, the columns that are read over.
-    pub(super) others: Vec<String>,
-}
+use std::path::Path;
 
 /// The files of a fine-tuning or an evaluation.
 #[derive(Debug)]
@@ -48,84 +32,6 @@ pub(super) struct Corpus {
     pub(super) metrics: &'static [Metric],
     /// The one that stands for the task.
     pub(super) headline: Metric,
-}
-
-impl Source {
-    fn new(path: PathBuf, set: Dataset, suffix: &'static str, limit: Option<usize>) -> Self {
-        let mut set = set;
-        set.examples.truncate(limit.unwrap_or(usize::MAX));
-        Self {
-            path,
-            set,
-            made: None,
-            suffix,
-            others: Vec::new(),
-        }
-    }
-
-    /// A file of the user's own.
-    fn own(path: &Path, read: (Dataset, FoundColumns), limit: Option<usize>) -> Self {
-        Self {
-            others: read.1.others,
-            ..Self::new(path.to_owned(), read.0, "", limit)
-        }
-    }
-
-    /// A set of a built-in task, as in `builtin:paraphrase@0/train`.
-    fn made(choice: Choice, part: &str, set: Dataset, limit: Option<usize>) -> Self {
-        let name = format!("builtin:{}@{}/{part}", choice.task.name(), choice.seed);
-        let hash = checkpoint::fnv1a64(tsv(choice.task, &set).as_bytes());
-        Self {
-            made: Some(hash),
-            ..Self::new(name.into(), set, "", limit)
-        }
-    }
-
-    /// The tokenised examples with their targets.
-    pub(super) fn encode(
-        &self,
-        encoder: &TextEncoder,
-        max_tokens: usize,
-        progress: &mut Progress,
-    ) -> Result<Vec<Sequence>, Error> {
-        self.sequences(encoded(encoder, &self.set.examples, max_tokens, progress)?)
-    }
-
-    /// [`Source::encode`], and what there is to say of the file.
-    pub(super) fn encode_with_facts(
-        &self,
-        encoder: &TextEncoder,
-        max_tokens: usize,
-        progress: &mut Progress,
-    ) -> Result<(Vec<Sequence>, FileFacts), Error> {
-        let encodings = encoded(encoder, &self.set.examples, max_tokens, progress)?;
-        let facts = FileFacts::of(self, &encodings, encoder, max_tokens)?;
-        Ok((self.sequences(encodings)?, facts))
-    }
-
-    fn sequences(&self, encodings: Vec<Encoding>) -> Result<Vec<Sequence>, Error> {
-        let targets = self
-            .set
-            .targets()
-            .ok_or_else(|| Error::Usage(format!("{}: no labels", self.path.display())))?;
-        let sequences = encodings.into_iter().zip(targets);
-        Ok(sequences
-            .map(|(encoding, target)| Sequence {
-                ids: encoding.ids,
-                token_types: encoding.token_types,
-                target,
-            })
-            .collect())
-    }
-
-    /// The file's name and a hash of its bytes; of a set that was made here, those of the file that `cwgnc tasks` would write.
-    pub(super) fn fingerprint(&self) -> Result<(String, String), Error> {
-        let hash = match &self.made {
-            Some(hash) => hash.clone(),
-            None => checkpoint::fnv1a64(&checkpoint::read(&self.path)?),
-        };
-        Ok((self.path.display().to_string(), hash))
-    }
 }
 
 impl Corpus {
@@ -289,25 +195,6 @@ fn text_names(is_pair: bool) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// Examples that are tokenised between two drawings of the progress line.
-const AT_ONCE: usize = 4096;
-
-/// The tokens of all examples; long files show how far they are.
-pub(super) fn encoded(
-    encoder: &TextEncoder,
-    examples: &[Example],
-    max_tokens: usize,
-    progress: &mut Progress,
-) -> Result<Vec<Encoding>, Error> {
-    let mut all = Vec::with_capacity(examples.len());
-    for some in examples.chunks(AT_ONCE) {
-        all.extend(encoder.encode_all(some, max_tokens)?);
-        progress.count("tokenising", all.len(), examples.len());
-    }
-    progress.wipe();
-    Ok(all)
-}
-
 /// Which columns of a file are used.
 fn columns_line(path: &Path, found: &FoundColumns) -> String {
     let quoted = super::reading::listed;
@@ -318,10 +205,10 @@ fn columns_line(path: &Path, found: &FoundColumns) -> String {
         .collect();
     let mut line = format!("{}: texts from {}", path.display(), quoted(&texts));
     if let Some(label) = &found.label {
-        line += &format!(", labels from `{label}`");
+        line = format!("{line}, labels from `{label}`");
     }
     if !found.others.is_empty() {
-        line += &format!(", not used: {}", quoted(&found.others));
+        line = format!("{line}, not used: {}", quoted(&found.others));
     }
     line
 }

@@ -16,7 +16,7 @@ use super::training::{TrainingLoop, check_finite, named};
 use super::{Error, in_threads, machine, print, resume};
 use crate::checkpoint;
 use crate::data::{Metric, TextEncoder, majority};
-use crate::model::{SequenceClassifier, Target};
+use crate::model::{ModelConfig, SequenceClassifier, Target};
 use crate::real::Real;
 use crate::train::{Plan, Run, Sequence, Trainer, UpdateMeter};
 use serde_json::{Map, Value};
@@ -141,16 +141,8 @@ impl<'a, T: Real> Job<'a, T> {
         let mut best = None;
         let mut trainer = match &start {
             Start::From(path) => {
-                let resumed = resume::load(path, &config, adamw(args))?;
-                if let Some(meter) = &mut updates {
-                    resume::load_previous(path, meter.previous_mut())?;
-                }
+                let resumed = resumed(path, &config, args, updates.as_mut(), &mut progress)?;
                 (totals.all_steps, totals.loss_sum) = (resumed.steps_done, resumed.loss_sum);
-                progress.message(&format!(
-                    "resuming after step {} from {}",
-                    totals.all_steps,
-                    path.display()
-                ));
                 best = resumed.best;
                 resumed.trainer
             }
@@ -296,6 +288,23 @@ impl<'a, T: Real> Job<'a, T> {
             self.output.display()
         ));
     }
+}
+
+/// The state that a checkpoint holds.
+fn resumed<T: Real>(
+    path: &Path,
+    config: &ModelConfig,
+    args: &Finetune,
+    updates: Option<&mut UpdateMeter<T>>,
+    progress: &mut Progress,
+) -> Result<resume::Resumed<T>, Error> {
+    let resumed = resume::load(path, config, adamw(args))?;
+    if let Some(meter) = updates {
+        resume::load_previous(path, meter.previous_mut())?;
+    }
+    let (step, path) = (resumed.steps_done, path.display());
+    progress.message(&format!("resuming after step {step} from {path}"));
+    Ok(resumed)
 }
 
 /// Prints the results of a run that ended before: all of them, or the metrics under the names of the log's last line.

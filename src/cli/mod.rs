@@ -36,6 +36,7 @@ mod resume;
 mod score;
 mod settings;
 mod shell;
+mod source;
 mod spelling;
 mod stabilise;
 mod study;

@@ -2,11 +2,12 @@
 
 use super::args::Predict;
 use super::choice::{Dtype, Format};
-use super::corpus::{encoded, to_predict};
+use super::corpus::to_predict;
 use super::output;
 use super::progress::Progress;
 use super::reading::{Asked, Flags};
 use super::score::largest;
+use super::source::encoded;
 use super::{Error, in_threads, machine, print};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;

@@ -4,9 +4,10 @@
 //! [`Understood::text`].
 
 use super::Error;
-use super::corpus::{Corpus, Source};
+use super::corpus::Corpus;
 use super::head::Head;
 use super::reading::{Reading, listed};
+use super::source::Source;
 use crate::data::{Encoding, TextEncoder, TokenizerReport, TokenizerSetting};
 use crate::model::{Problem, Target};
 use rayon::prelude::*;
@@ -78,10 +79,10 @@ impl FileFacts {
             self.path, self.examples
         );
         if self.blank > 0 {
-            line += &format!(", {} with a blank text", self.blank);
+            line = format!("{line}, {} with a blank text", self.blank);
         }
         if !self.others.is_empty() {
-            line += &format!("; columns not used: {}", listed(&self.others));
+            line = format!("{line}; columns not used: {}", listed(&self.others));
         }
         line
     }

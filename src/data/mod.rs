@@ -16,6 +16,7 @@ mod infer;
 mod jsonl;
 mod label;
 mod majority;
+mod message;
 mod metric;
 mod read;
 mod source;
