@@ -67,9 +67,13 @@ fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
 
 /// Names of this process' own outputs, which are written through them: whatever they are redirected to, what was and will be
 /// printed stays.
-const STANDARD: [[&str; 3]; 2] = [
-    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"],
-    ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"],
+const STANDARD: [&str; 6] = [
+    "/dev/stdout",
+    "/dev/fd/1",
+    "/proc/self/fd/1",
+    "/dev/stderr",
+    "/dev/fd/2",
+    "/proc/self/fd/2",
 ];
 
 /// The most links that a path may have one after the other, as the system has it.
@@ -77,12 +81,10 @@ const LINKS: usize = 40;
 
 /// What is there, if it is no regular file: opened, to be written as it is.
 fn stream(path: &Path) -> io::Result<Option<Box<dyn Write>>> {
-    let is_one_of = |names: &[&str]| names.iter().any(|name| path == Path::new(name));
-    if cfg!(unix) && is_one_of(&STANDARD[0]) {
-        return Ok(Some(Box::new(io::stdout())));
-    }
-    if cfg!(unix) && is_one_of(&STANDARD[1]) {
-        return Ok(Some(Box::new(io::stderr())));
+    if cfg!(unix) && STANDARD.iter().any(|name| path == Path::new(name)) {
+        // At the end of a file, so that nothing is written over.
+        let file = File::options().append(true).open(path)?;
+        return Ok(Some(Box::new(file)));
     }
     match std::fs::metadata(path) {
         Ok(there) if !there.is_file() => {

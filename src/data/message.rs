@@ -56,6 +56,22 @@ impl fmt::Display for FileFault {
                 )
             }
             Self::RepeatedColumn { column } => write!(f, "the header names column `{column}` twice"),
+            Self::NoTokenizer { reason } => write!(f, "no tokenizer: {reason}"),
+            Self::Tokenizer { reason } => write!(f, "unusable tokenizer: {reason}"),
+            Self::TooManyTokens { largest, rows } => write!(
+                f,
+                "tokenizer has ids up to {largest} but the word embedding has {rows} rows \
+                 (vocab_size in config.json): tokenizer and model are not of one kind"
+            ),
+            other => other.columns(f),
+        }
+    }
+}
+
+impl FileFault {
+    /// What a header or whole columns do not say for sure.
+    fn columns(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::NoTextColumn { label, passed_over } if passed_over.is_empty() => {
                 write!(f, "no text column beside the label column `{label}`")
             }
@@ -109,13 +125,7 @@ impl fmt::Display for FileFault {
                     "every row has the label `{label}`; classification needs two or more"
                 )
             }
-            Self::NoTokenizer { reason } => write!(f, "no tokenizer: {reason}"),
-            Self::Tokenizer { reason } => write!(f, "unusable tokenizer: {reason}"),
-            Self::TooManyTokens { largest, rows } => write!(
-                f,
-                "tokenizer has ids up to {largest} but the word embedding has {rows} rows \
-                 (vocab_size in config.json): tokenizer and model are not of one kind"
-            ),
+            _ => Ok(()),
         }
     }
 }
