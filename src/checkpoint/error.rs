@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 /// Why a file of a model folder could not be read, understood or written; every text names the file.
 #[derive(Debug)]
@@ -227,12 +227,24 @@ impl fmt::Display for CheckpointError {
                  `{prefix}` off the names",
                 path.display()
             ),
-            Self::NoFolder { path } => write!(
-                f,
-                "there is no model folder {0}: a model is a folder with config.json, model.safetensors and tokenizer.json or \
-                 vocab.txt, or builtin:shallow; of a published model, `hf download {0} --local-dir DIR` makes such a folder",
-                path.display()
-            ),
+            Self::NoFolder { path } => {
+                write!(
+                    f,
+                    "there is no model folder {}: a model is a folder with config.json, model.safetensors and \
+                     tokenizer.json or vocab.txt, or builtin:shallow",
+                    path.display()
+                )?;
+                // A name, or an owner and a name.
+                let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+                if path.components().count() <= 2 && path.components().all(plain) {
+                    let name = path.display();
+                    write!(
+                        f,
+                        "; of a published model, `hf download {name} --local-dir DIR` makes such a folder"
+                    )?;
+                }
+                Ok(())
+            }
             Self::Tensors { path, problems } => {
                 write!(f, "{} does not fit", path.display())?;
                 if let [only] = problems.as_slice() {

@@ -39,7 +39,11 @@ const DEV: &[&str] = &["--validation-file", "fixtures/demo/dev.tsv"];
 fn missing_files() {
     let dir = scratch::folder("cli-model-missing");
     let gone = "No such file or directory (os error 2)";
-    refused(&dir, &format!("cannot read DIR/model/config.json: {gone}"));
+    refused(
+        &dir,
+        "there is no model folder DIR/model: a model is a folder with config.json, model.safetensors and tokenizer.json \
+         or vocab.txt, or builtin:shallow",
+    );
     let dir = with_demo_model("cli-model-no-config");
     fs::remove_file(dir.join("model/config.json")).unwrap();
     let message = format!("cannot read DIR/model/config.json: {gone}");
@@ -71,7 +75,8 @@ fn no_safetensors_file() {
     };
     let invalid = |problem: &str| format!("is not a valid safetensors file: {problem}");
     with(b"", &invalid("it has 0 bytes, fewer than 8"));
-    with(b"PK\x03\x04", &invalid("it has 4 bytes, fewer than 8"));
+    with(b"PK\x03\x04", &invalid("it is a zip archive; unpack it"));
+    with(b"PK\x03", &invalid("it has 3 bytes, fewer than 8"));
     let length = u64::from_le_bytes(*b"{\"a\": 1}");
     let too_large = invalid(&format!(
         "its header would have {length} bytes, more than 100000000"
