@@ -76,6 +76,7 @@ fn overwrite_removes_what_a_run_writes_and_nothing_else() {
             "checkpoint-best",
             "checkpoint-notes.txt",
             "config.json",
+            "cwgnc.json",
             "diary.txt",
             "eval_results.json",
             "log.jsonl",

@@ -329,6 +329,7 @@ fn the_last_checkpoints_are_kept() {
         assert_eq!(found, kept);
         let files = [
             "config.json",
+            "cwgnc.json",
             "model.safetensors",
             "optimizer.safetensors",
             "state.json",

@@ -148,11 +148,13 @@ fn a_disk_full_of_predictions() {
     let message = format!("cannot write DIR/out.jsonl: {TOO_LARGE}");
     ran(limited(&command, 4)).refused(&dir, 1, &message);
     assert!(listing(&dir).is_empty(), "half a file was left");
+    // Its folder is made, unless a file has its name.
+    fs::write(dir.join("none"), "").unwrap();
     let nowhere = dir.join("none/out.jsonl");
     let mut flags: Vec<&str> = command.get_args().map(|arg| arg.to_str().unwrap()).collect();
     let last = flags.len() - 1;
     flags[last] = text(&nowhere);
-    let message = "cannot write DIR/none/out.jsonl: No such file or directory (os error 2)";
+    let message = "cannot use folder DIR/none: File exists (os error 17)";
     cwgnc(&flags).refused(&dir, 1, message);
 }
 
