@@ -205,10 +205,10 @@ fn columns_line(path: &Path, found: &FoundColumns) -> String {
         .collect();
     let mut line = format!("{}: texts from {}", path.display(), quoted(&texts));
     if let Some(label) = &found.label {
-        line += &format!(", labels from `{label}`");
+        line = format!("{line}, labels from `{label}`");
     }
     if !found.others.is_empty() {
-        line += &format!(", not used: {}", quoted(&found.others));
+        line = format!("{line}, not used: {}", quoted(&found.others));
     }
     line
 }

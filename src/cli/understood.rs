@@ -78,10 +78,10 @@ impl FileFacts {
             self.path, self.examples
         );
         if self.blank > 0 {
-            line += &format!(", {} with a blank text", self.blank);
+            line = format!("{line}, {} with a blank text", self.blank);
         }
         if !self.others.is_empty() {
-            line += &format!("; columns not used: {}", listed(&self.others));
+            line = format!("{line}; columns not used: {}", listed(&self.others));
         }
         line
     }

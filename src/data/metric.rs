@@ -262,7 +262,9 @@ fn direction(x: &[f64]) -> Option<Vec<f64>> {
     let mut x = x;
     if largest <= NEARLY_CONSTANT * mean.abs() {
         let first = x[0];
-        x.iter_mut().for_each(|value| *value -= first);
+        for value in &mut x {
+            *value -= first;
+        }
         (mean, largest) = mean_and_spread(&x);
     }
     let scaled: Vec<f64> = x.iter().map(|value| (value - mean) / largest).collect();

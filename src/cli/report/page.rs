@@ -130,7 +130,7 @@ fn command_line(args: &Report) -> String {
         add("--control", shell::shown(control));
     }
     if args.thresholds != Thresholds::Majority {
-        add("--thresholds", shell::shown(&args.thresholds.to_string()));
+        add("--thresholds", shell::shown(args.thresholds.to_string()));
     }
     if args.ddof != 0 {
         add("--ddof", args.ddof.to_string());
