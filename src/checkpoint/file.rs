@@ -65,36 +65,23 @@ fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     sync_folder(&folder)
 }
 
-/// Names of this process' own outputs, which are written through them: whatever they are redirected to, what was and will be
-/// printed stays.
-const STANDARD: [&str; 6] = [
-    "/dev/stdout",
-    "/dev/fd/1",
-    "/proc/self/fd/1",
-    "/dev/stderr",
-    "/dev/fd/2",
-    "/proc/self/fd/2",
-];
+/// Names of files that this process has open: whatever is there is written at its end, for others write to it too.
+const OPEN_FILES: [&str; 4] = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"];
 
 /// The most links that a path may have one after the other, as the system has it.
 const LINKS: usize = 40;
 
-/// What is there, if it is no regular file: opened, to be written as it is.
-fn stream(path: &Path) -> io::Result<Option<Box<dyn Write>>> {
-    if cfg!(unix) && STANDARD.iter().any(|name| path == Path::new(name)) {
-        // At the end of a file, so that nothing is written over.
-        let file = File::options().append(true).open(path)?;
-        return Ok(Some(Box::new(file)));
-    }
-    match std::fs::metadata(path) {
-        Ok(there) if !there.is_file() => {
-            let file = File::options().write(true).open(path)?;
-            Ok(Some(Box::new(BufWriter::with_capacity(BUFFER, file))))
-        }
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+/// What is there, if it is no regular file or one that is open already: opened, to be written as it is.
+fn stream(path: &Path) -> io::Result<Option<BufWriter<File>>> {
+    let is_open = OPEN_FILES.iter().any(|name| path.starts_with(name));
+    let file = match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => File::options().write(true).open(path)?,
+        Ok(_) if is_open => File::options().append(true).open(path)?,
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(BufWriter::with_capacity(BUFFER, file)))
 }
 
 /// The path to which symbolic links lead, whether there is a file or not.

@@ -44,53 +44,6 @@ impl fmt::Display for FileFault {
             Self::Empty => write!(f, "the file is empty"),
             Self::NoText => write!(f, "the file has nothing but blank lines"),
             Self::HeaderOnly => write!(f, "the file has a header and no rows"),
-            Self::MissingColumn {
-                column,
-                columns,
-                note,
-            } => {
-                write!(
-                    f,
-                    "no column `{column}`; the columns are {}{note}",
-                    quoted(columns)
-                )
-            }
-            Self::RepeatedColumn { column } => write!(f, "the header names column `{column}` twice"),
-            Self::NoTokenizer { reason } => write!(f, "no tokenizer: {reason}"),
-            Self::Tokenizer { reason } => write!(f, "unusable tokenizer: {reason}"),
-            Self::TooManyTokens { largest, rows } => write!(
-                f,
-                "tokenizer has ids up to {largest} but the word embedding has {rows} rows \
-                 (vocab_size in config.json): tokenizer and model are not of one kind"
-            ),
-            other => other.columns(f),
-        }
-    }
-}
-
-impl FileFault {
-    /// What a header or whole columns do not say for sure.
-    fn columns(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoTextColumn { label, passed_over } if passed_over.is_empty() => {
-                write!(f, "no text column beside the label column `{label}`")
-            }
-            Self::NoTextColumn { passed_over, .. } => write!(
-                f,
-                "no column is text for sure: {} (an index, an identifier, a date, numbers or blanks by name or content); \
-                 name the text with --text-column",
-                quoted(passed_over)
-            ),
-            Self::ManyTextColumns { columns } => write!(
-                f,
-                "several columns can be the text: {}; name it with --text-column, and the second of a pair with \
-                 --text-pair-column",
-                quoted(columns)
-            ),
-            Self::TextIsLabel { column } => write!(
-                f,
-                "column `{column}` cannot be both text and label; name others with --text-column and --label-column"
-            ),
             Self::NoHeader { first } => write!(
                 f,
                 "the first line must name the columns, found the sentence `{first}`; a column of that name is named \
@@ -125,8 +78,53 @@ impl FileFault {
                     "every row has the label `{label}`; classification needs two or more"
                 )
             }
-            _ => Ok(()),
+            Self::NoTokenizer { reason } => write!(f, "no tokenizer: {reason}"),
+            Self::Tokenizer { reason } => write!(f, "unusable tokenizer: {reason}"),
+            Self::TooManyTokens { largest, rows } => write!(
+                f,
+                "tokenizer has ids up to {largest} but the word embedding has {rows} rows \
+                 (vocab_size in config.json): tokenizer and model are not of one kind"
+            ),
+            about_columns => columns(about_columns, f),
         }
+    }
+}
+
+/// The words of the faults about columns that are not there or not sure.
+fn columns(fault: &FileFault, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match fault {
+        FileFault::MissingColumn {
+            column,
+            columns,
+            note,
+        } => {
+            write!(
+                f,
+                "no column `{column}`; the columns are {}{note}",
+                quoted(columns)
+            )
+        }
+        FileFault::RepeatedColumn { column } => write!(f, "the header names column `{column}` twice"),
+        FileFault::NoTextColumn { label, passed_over } if passed_over.is_empty() => {
+            write!(f, "no text column beside the label column `{label}`")
+        }
+        FileFault::NoTextColumn { passed_over, .. } => write!(
+            f,
+            "no column is text for sure: {} (an index, an identifier, a date, numbers or blanks by name or content); \
+             name the text with --text-column",
+            quoted(passed_over)
+        ),
+        FileFault::ManyTextColumns { columns } => write!(
+            f,
+            "several columns can be the text: {}; name it with --text-column, and the second of a pair with \
+             --text-pair-column",
+            quoted(columns)
+        ),
+        FileFault::TextIsLabel { column } => write!(
+            f,
+            "column `{column}` cannot be both text and label; name others with --text-column and --label-column"
+        ),
+        _ => Ok(()),
     }
 }
 

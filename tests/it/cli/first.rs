@@ -15,6 +15,7 @@ fn quick() {
     for part in [
         "cwgnc study --preset paper",
         "--output runs/quick",
+        "\nIt writes to /",
         "2 of 2 runs to do",
         "Next:",
         "runs/quick/report/report.html",
