@@ -41,7 +41,8 @@ fn look(label: &str) -> Look {
         return Look::Integer;
     }
     if let Some(value) = number(label) {
-        let is_whole = value.fract() == 0.0;
+        // 3e38 is written as numbers of any size are, and no class is.
+        let is_whole = value.fract() == 0.0 && !label.contains(['e', 'E']);
         return Look::Fraction { is_whole };
     }
     if label.contains(',') && number(&label.trim().replace(',', ".")).is_some() {
