@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Why a file of a model folder could not be read, understood or written; every text names the file.
 #[derive(Debug)]
@@ -227,24 +227,7 @@ impl fmt::Display for CheckpointError {
                  `{prefix}` off the names",
                 path.display()
             ),
-            Self::NoFolder { path } => {
-                write!(
-                    f,
-                    "there is no model folder {}: a model is a folder with config.json, model.safetensors and \
-                     tokenizer.json or vocab.txt, or builtin:shallow",
-                    path.display()
-                )?;
-                // A name, or an owner and a name.
-                let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
-                if path.components().count() <= 2 && path.components().all(plain) {
-                    let name = path.display();
-                    write!(
-                        f,
-                        "; of a published model, `hf download {name} --local-dir DIR` makes such a folder"
-                    )?;
-                }
-                Ok(())
-            }
+            Self::NoFolder { path } => no_folder(path, f),
             Self::Tensors { path, problems } => {
                 write!(f, "{} does not fit", path.display())?;
                 if let [only] = problems.as_slice() {
@@ -255,6 +238,25 @@ impl fmt::Display for CheckpointError {
             }
         }
     }
+}
+
+/// Where a model folder is to be, and none is.
+fn no_folder(path: &Path, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let name = path.display();
+    write!(
+        f,
+        "there is no model folder {name}: a model is a folder with config.json, model.safetensors and tokenizer.json or \
+         vocab.txt, or builtin:shallow"
+    )?;
+    // A name, or an owner and a name.
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    if path.components().count() > 2 || !path.components().all(plain) {
+        return Ok(());
+    }
+    write!(
+        f,
+        "; of a published model, `hf download {name} --local-dir DIR` makes such a folder"
+    )
 }
 
 impl fmt::Display for TensorProblem {
