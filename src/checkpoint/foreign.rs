@@ -2,6 +2,7 @@
 //!
 //! A safetensors file has `{` as its ninth byte and none of these formats has; so nothing here is asked of a good file.
 
+use super::shell::shown;
 use std::path::Path;
 
 /// Bytes of a file's beginning that are enough to tell its format.
@@ -51,7 +52,7 @@ pub(super) fn told(path: &Path, head: &[u8]) -> Option<String> {
             if made == path {
                 made = path.with_extension("new.safetensors");
             }
-            let (from, to) = (quoted(path), quoted(&made));
+            let (from, to) = (shown(path), shown(&made));
             format!("it is {what}; make one of it with: python -c \"{line}\" {from} {to}")
         }
         None => format!("it is {what}"),
@@ -153,15 +154,4 @@ fn is_msgpack(head: &[u8]) -> bool {
         _ => None,
     };
     text.is_some_and(|text| std::str::from_utf8(text).is_ok_and(|t| !t.contains(char::is_control)))
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%".contains(c);
-    if text.chars().all(plain) && !text.starts_with('-') {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }

@@ -38,6 +38,7 @@ mod names;
 mod npz;
 mod report;
 mod save;
+pub(crate) mod shell;
 mod tensor_file;
 mod tensor_reader;
 mod weights;

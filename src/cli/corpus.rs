@@ -273,15 +273,10 @@ fn label_space(config: &ModelConfig) -> LabelSpace {
 /// A model whose outputs mean something else than the task's labels would be scored wrongly without a word. Labels
 /// that are only numbered (`LABEL_0`) are taken to be in the task's order.
 fn check_labels(config: &ModelConfig, labels: &LabelSpace, task: &str) -> Result<(), Error> {
-    let unnamed = config
-        .labels
-        .iter()
-        .enumerate()
-        .all(|(i, name)| *name == format!("LABEL_{i}"));
     let names = labels.output_names();
     let fits = config.problem == labels.problem()
         && config.num_labels() == names.len()
-        && (unnamed || config.labels == names);
+        && (config.has_unnamed_labels() || config.labels == names);
     if fits {
         return Ok(());
     }

@@ -3,8 +3,8 @@
 //! It is a `cwgnc study` like any other, and says which.
 
 use super::args::{Args, Command};
-use super::shell::shown;
 use super::{Error, progress, study};
+use crate::checkpoint::shell::shown;
 use clap::{Args as ClapArgs, Parser};
 use std::ffi::OsString;
 use std::io::IsTerminal;

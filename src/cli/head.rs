@@ -48,15 +48,11 @@ impl Head {
         if output.is_none_or(|output| report.to_initialise.contains(&output)) {
             return Ok(Self::Fresh);
         }
-        let unnamed = names
-            .iter()
-            .enumerate()
-            .all(|(i, name)| *name == format!("LABEL_{i}"));
         let same_problem = was.problem == corpus.labels.problem();
         if same_problem && (*names == wanted || wanted.len() == 1) {
             return Ok(Self::Kept);
         }
-        if same_problem && unnamed {
+        if same_problem && was.has_unnamed_labels() {
             return Ok(Self::Unnamed);
         }
         let rows = |by: &[String]| -> Option<Vec<usize>> {

@@ -35,7 +35,6 @@ mod report;
 mod resume;
 mod score;
 mod settings;
-mod shell;
 mod source;
 mod spelling;
 mod stabilise;

@@ -72,7 +72,7 @@ impl Source {
         progress: &mut Progress,
     ) -> Result<(Vec<Sequence>, FileFacts), Error> {
         let encodings = encoded(encoder, &self.set.examples, max_tokens, progress)?;
-        let facts = FileFacts::of(self, &encodings, encoder, max_tokens)?;
+        let facts = FileFacts::of(self, &encodings);
         Ok((self.sequences(encodings)?, facts))
     }
 

@@ -3,14 +3,12 @@
 //! Whatever else a run decides by itself belongs here: one entry in [`Understood::record`], one line in
 //! [`Understood::text`].
 
-use super::Error;
 use super::corpus::Corpus;
 use super::head::Head;
 use super::reading::{Reading, listed};
 use super::source::Source;
-use crate::data::{Encoding, TextEncoder, TokenizerReport, TokenizerSetting};
+use crate::data::{Encoding, TokenizerReport, TokenizerSetting};
 use crate::model::{Problem, Target};
-use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 /// What was understood.
@@ -40,36 +38,19 @@ pub(super) struct FileFacts {
 
 impl FileFacts {
     /// What is known of a file when its texts are tokens.
-    pub(super) fn of(
-        source: &Source,
-        encodings: &[Encoding],
-        encoder: &TextEncoder,
-        max_tokens: usize,
-    ) -> Result<Self, Error> {
+    pub(super) fn of(source: &Source, encodings: &[Encoding]) -> Self {
         let examples = &source.set.examples;
-        // Only what is as long as can be may have been cut.
-        let cut = examples.par_iter().zip(encodings).map(|(example, encoding)| {
-            if encoding.ids.len() < max_tokens {
-                return Ok(false);
-            }
-            let second = example.text_b.as_deref();
-            let special = encoder.encode("", second.map(|_| ""), max_tokens)?.ids.len();
-            let mut tokens = encoder.tokens(&example.text_a)?.len();
-            tokens += second.map_or(Ok(0), |text| encoder.tokens(text).map(|tokens| tokens.len()))?;
-            Ok(tokens + special > max_tokens)
-        });
-        let cut: Vec<bool> = cut.collect::<Result<_, Error>>()?;
         let is_blank = |text: &str| text.trim().is_empty();
         let blank = examples
             .iter()
             .filter(|example| is_blank(&example.text_a) || example.text_b.as_deref().is_some_and(is_blank));
-        Ok(Self {
+        Self {
             path: source.path.display().to_string(),
             examples: examples.len(),
             others: source.others.clone(),
-            cut: cut.into_iter().filter(|&cut| cut).count(),
+            cut: encodings.iter().filter(|encoding| encoding.cut).count(),
             blank: blank.count(),
-        })
+        }
     }
 
     fn line(&self, max_tokens: usize) -> String {

@@ -74,10 +74,7 @@ pub(super) fn thresholds(policy: &ClipPolicy, plan: &Plan) -> Result<(), ClipErr
     let Rule::Norm { convention, eps, .. } = policy.rule else {
         return Ok(());
     };
-    let usual = convention.eps();
-    if eps.to_bits() != usual.unwrap_or(0.0).to_bits()
-        && (usual.is_none() || !(0.0..f64::INFINITY).contains(&eps))
-    {
+    if !policy.rule.has_its_epsilon() {
         return Err(ClipError::Epsilon {
             convention: convention.name(),
             eps,

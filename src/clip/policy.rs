@@ -290,6 +290,15 @@ impl ClipPolicy {
 }
 
 impl Rule {
+    /// Whether an ε is one that the convention can have: none is 0.
+    pub(crate) fn has_its_epsilon(&self) -> bool {
+        match self {
+            Self::Norm { convention, eps, .. } if convention.eps().is_none() => *eps == 0.0,
+            Self::Norm { eps, .. } => (0.0..f64::INFINITY).contains(eps),
+            _ => true,
+        }
+    }
+
     /// [`Rule::Norm`] with the convention's usual ε.
     pub fn norm(threshold: Threshold, convention: Convention) -> Self {
         Self::Norm {

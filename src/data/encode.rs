@@ -28,6 +28,8 @@ pub struct Encoding {
     pub ids: Vec<u32>,
     /// Rows of the token-type embedding, one a token.
     pub token_types: Vec<u32>,
+    /// Whether tokens of the texts were cut off.
+    pub cut: bool,
 }
 
 /// A model's tokenizer, checked against the model.
@@ -310,14 +312,16 @@ impl TextEncoder {
     /// Tokenizes, cuts to `room` tokens, adds the special tokens.
     fn join(&self, text_a: &str, text_b: Option<&str>, room: usize) -> Result<Encoding, DataError> {
         let tokens = |text: &str| self.split(text);
-        let cut = TruncationParams {
+        let params = TruncationParams {
             direction: self.side,
             max_length: room,
             strategy: TruncationStrategy::LongestFirst,
             stride: 0,
         };
-        let (mut a, mut b) =
-            truncate_encodings(tokens(text_a)?, text_b.map(tokens).transpose()?, &cut).map_err(refused)?;
+        let (a, b) = (tokens(text_a)?, text_b.map(tokens).transpose()?);
+        let length = |b: &tokenizers::Encoding| b.get_ids().len();
+        let cut = length(&a) + b.as_ref().map_or(0, length) > room;
+        let (mut a, mut b) = truncate_encodings(a, b, &params).map_err(refused)?;
         // What was cut off is kept by the library as further encodings, and a pair is post-processed in every
         // combination of them: quadratic in the length of the texts, for nothing.
         drop(a.take_overflowing());
@@ -330,7 +334,11 @@ impl TextEncoder {
         } else {
             vec![0; ids.len()]
         };
-        Ok(Encoding { ids, token_types })
+        Ok(Encoding {
+            ids,
+            token_types,
+            cut,
+        })
     }
 }
 

@@ -75,6 +75,13 @@ impl ModelConfig {
         self.labels.len()
     }
 
+    /// Whether the outputs are numbered and have no names of their own: `LABEL_0`, `LABEL_1`, …, as in a `config.json`
+    /// without `id2label`.
+    pub fn has_unnamed_labels(&self) -> bool {
+        let numbered = |(i, name): (usize, &String)| *name == format!("LABEL_{i}");
+        self.labels.iter().enumerate().all(numbered)
+    }
+
     /// The most tokens a sequence may have (`max_position_embeddings`, less `RoBERTa`'s offset).
     pub fn max_tokens(&self) -> usize {
         match self.family {

@@ -60,7 +60,7 @@ impl Format {
     }
 
     /// The type that holds all numbers of both.
-    pub(super) fn promote(self, other: Self) -> Self {
+    pub(crate) fn promote(self, other: Self) -> Self {
         match (self, other) {
             (a, b) if a == b => a,
             (Self::F64, _) | (_, Self::F64) => Self::F64,

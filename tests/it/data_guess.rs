@@ -305,6 +305,7 @@ fn labels_that_are_one_label() {
     );
     assert_eq!(problem(&["0", "\"1\"", "2"], None), Ok(Problem::Classification));
     assert_eq!(problem(&["0.5", "1", "2"], None), Ok(Problem::Regression));
+    assert_eq!(problem(&["3e38", "1", "2"], None), Ok(Problem::Regression));
 }
 
 /// Whole numbers with a fraction are either, and a label for each row is neither.

@@ -113,6 +113,7 @@ fn names_of_folders() {
         ("../x", "x"),
         ("a  b", "a-b"),
         ("a_b+c", "a_b+c"),
+        ("日本語", "日本語"),
         (":/", ""),
     ] {
         assert_eq!(folder_name(text), name, "{text}");

@@ -12,7 +12,7 @@ pub use placement::{Place, Placement};
 
 use super::file::{FileError, read_plain};
 use crate::oracle::Tensor;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Which tensors are read.
@@ -91,7 +91,7 @@ impl Sides {
                 ..Gathered::default()
             });
         };
-        self.put_together(&read, side, files.ordered)
+        self.put_together(read, side, files.ordered)
             .map_err(|problem| FileError::one(&beginning(paths, first), problem))
     }
 
@@ -163,22 +163,24 @@ impl Sides {
 
     fn put_together(
         &mut self,
-        read: &[(String, Vec<Tensor>)],
+        read: Vec<(String, Vec<Tensor>)>,
         side: Side,
         ordered: bool,
     ) -> Result<Gathered, String> {
-        let (names, parts) = by_name(read);
+        let (names, parts) = by_name(&read);
         let mut gathered = Gathered::default();
+        // What was made of several parts, by name; all others are moved out of their files in the end.
+        let mut made: HashMap<String, Tensor> = HashMap::new();
         // Of each placement, the first name and how many tensors it fits.
         let mut found: Vec<(usize, &str, usize)> = Vec::new();
         let mut undeclared = Vec::new();
         for name in names {
-            let parts = &parts[name];
+            let own = &parts[name];
             let placed = self.place(name, side);
             if let Some((at, _)) = placed {
                 match found.iter_mut().find(|(other, ..)| *other == at) {
                     Some((_, first, count)) => {
-                        even(&self.named(at, side), &parts_of(first, read), parts, read)?;
+                        even(&self.named(at, side), &parts[first], own, &read)?;
                         *count += 1;
                     }
                     None => found.push((at, name, 1)),
@@ -186,13 +188,13 @@ impl Sides {
             }
             let about = |problem: String| format!("`{name}`: {problem}");
             match placed {
-                _ if parts.len() == 1 => gathered.tensors.push(parts[0].tensor.clone()),
-                None => undeclared.push((name, parts)),
+                _ if own.len() == 1 => {}
+                None => undeclared.push((name, own)),
                 Some((at, place)) => {
                     allowed(place, side, ordered)
                         .map_err(|why| about(format!("`{}`: {why}", self.named(at, side))))?;
-                    let whole = placement::whole(place, parts).map_err(about)?;
-                    gathered.tensors.push(whole.tensor);
+                    let whole = placement::whole(place, own).map_err(about)?;
+                    made.insert(name.to_owned(), whole.tensor);
                     match whole.difference {
                         Some(difference) if side != Side::After => return Err(difference),
                         difference => gathered.differences.extend(difference),
@@ -204,7 +206,7 @@ impl Sides {
             return Err(several(name, parts, undeclared.len() - 1));
         }
         for (at, first, count) in found {
-            let parts = parts_of(first, read).len();
+            let parts = parts[first].len();
             let noun = if count == 1 { "tensor" } else { "tensors" };
             let files = if parts == 1 {
                 "one file".to_owned()
@@ -215,8 +217,20 @@ impl Sides {
             let note = format!("`{placement}`: {count} {noun}, each from {files}");
             gathered.notes.push(note);
         }
+        gathered.tensors = assembled(read, made);
         Ok(gathered)
     }
+}
+
+/// The tensors in the order of their first parts: those that were made of several, and the others moved out of their files.
+fn assembled(read: Vec<(String, Vec<Tensor>)>, mut made: HashMap<String, Tensor>) -> Vec<Tensor> {
+    let several: HashSet<String> = made.keys().cloned().collect();
+    let all = read.into_iter().flat_map(|(_, tensors)| tensors);
+    all.filter_map(|tensor| match made.remove(&tensor.name) {
+        None if several.contains(&tensor.name) => None,
+        whole => Some(whole.unwrap_or(tensor)),
+    })
+    .collect()
 }
 
 /// The names in the order of the files, and the parts of each.
@@ -233,14 +247,6 @@ fn by_name(read: &[(String, Vec<Tensor>)]) -> (Vec<&str>, HashMap<&str, Vec<Part
         }
     }
     (names, parts)
-}
-
-fn parts_of<'a>(name: &str, read: &'a [(String, Vec<Tensor>)]) -> Vec<Part<'a>> {
-    let parts = read.iter().filter_map(|(file, tensors)| {
-        let found = tensors.iter().find(|tensor| tensor.name == name);
-        found.map(|tensor| Part { file, tensor })
-    });
-    parts.collect()
 }
 
 /// The tensors of one placement have as many parts each: a rank that lacks one is more often an oversight than not.

@@ -88,7 +88,8 @@ pub(super) fn summary(judged: &[Judged]) -> Vec<String> {
         }
     }
     let counts: Vec<String> = counts.iter().map(|(name, n)| format!("{n} {name}")).collect();
-    let mut lines = vec![format!("{} cases: {}", judged.len(), counts.join(", "))];
+    let noun = if judged.len() == 1 { "case" } else { "cases" };
+    let mut lines = vec![format!("{} {noun}: {}", judged.len(), counts.join(", "))];
     if most_ulp > 0 {
         lines.push(format!(
             "passes: at most {most_ulp} ulp and {:.1} % of the budget",

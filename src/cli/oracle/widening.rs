@@ -33,7 +33,7 @@ pub(super) fn agree(before: &mut [Tensor], after: &[Tensor], widen: bool) -> Res
             continue;
         };
         let name = &tensor.name;
-        if !holds(to, from) {
+        if to.promote(from) != to {
             return Err(format!(
                 "`{name}` is {from} before clipping and {to} after{more}: the output was rounded to {to} when it was clipped \
                  already, and how is not known; save it before it is cast, or save both as {to} if that is what was clipped"
@@ -62,11 +62,4 @@ pub(super) fn agree(before: &mut [Tensor], after: &[Tensor], widen: bool) -> Res
         0 => String::new(),
         n => format!("before: {n} widened from {}", types.join(" and from ")),
     })
-}
-
-/// Whether a type has every number of another.
-fn holds(wide: Format, narrow: Format) -> bool {
-    wide.precision() >= narrow.precision()
-        && wide.min_exponent() <= narrow.min_exponent()
-        && wide.min_subnormal() <= narrow.min_subnormal()
 }

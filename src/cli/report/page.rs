@@ -5,8 +5,8 @@ use super::args::{Report, Stopped, Thresholds};
 use super::logs::Logs;
 use super::{figures, tables};
 use crate::checkpoint;
+use crate::checkpoint::shell;
 use crate::cli::Error;
-use crate::cli::shell;
 use crate::report::{Block, Document, Table};
 use serde_json::{Map, Value};
 

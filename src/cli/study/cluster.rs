@@ -3,8 +3,8 @@
 
 use super::args::{Cluster, StudyArgs};
 use super::folder::Folder;
+use crate::checkpoint::shell::{quoted, shown};
 use crate::cli::progress::say;
-use crate::cli::shell::{quoted, shown};
 use crate::cli::{Error, print_bytes};
 use std::ffi::OsStr;
 use std::path::Path;

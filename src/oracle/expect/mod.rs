@@ -122,6 +122,9 @@ fn check(case: &Case, found: &[(Component, Norm)]) -> Result<(), OracleError> {
     let Rule::Norm { convention, .. } = case.policy.rule else {
         return Ok(());
     };
+    if !case.policy.rule.has_its_epsilon() {
+        return Err(OracleError::Unsupported(format!("`{convention}` has no such ε")));
+    }
     // The rule's own threshold is refused though every tensor may be in a group with another.
     let own = case.policy.rule.threshold().map(crate::clip::Threshold::get);
     let groups = found.iter().map(|(component, _)| component.threshold);

@@ -118,7 +118,10 @@ fn options_of_the_statistics() {
     let (_, other) = conditions(&dir, &["--metric", "best"]);
     assert_eq!(number(&other, "mean"), 0.9375);
     // The other way round.
+    // As its folder is called, or as --conditions took it.
+    let asked = conditions(&dir, &["--control", "component:0.05"]);
     let (control, other) = conditions(&dir, &["--control", "component-0.05"]);
+    assert_eq!(asked, (control.clone(), other.clone()));
     assert_eq!(
         (number(&control, "cliffs_delta"), &other["cliffs_delta"]),
         (-1.0, &Value::Null)

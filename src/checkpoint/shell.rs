@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 /// A word that every POSIX shell reads back as these bytes, which need not be UTF-8.
-pub(super) fn quoted(word: impl AsRef<OsStr>) -> Vec<u8> {
+pub(crate) fn quoted(word: impl AsRef<OsStr>) -> Vec<u8> {
     let bytes = word.as_ref().as_encoded_bytes();
     // No `=`, which in the first word would assign; no `~`, which is a folder.
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./+%:,@".contains(byte);
@@ -22,7 +22,7 @@ pub(super) fn quoted(word: impl AsRef<OsStr>) -> Vec<u8> {
 }
 
 /// [`quoted`] for a message or a page, where bytes that are no text cannot be shown.
-pub(super) fn shown(word: impl AsRef<OsStr>) -> String {
+pub(crate) fn shown(word: impl AsRef<OsStr>) -> String {
     String::from_utf8_lossy(&quoted(word)).into_owned()
 }
 
@@ -41,7 +41,7 @@ mod tests {
     /// A shell gives the bytes back, whatever they are; a shell has no word with a zero in it.
     #[cfg(unix)]
     mod read_back {
-        use crate::cli::shell::quoted;
+        use crate::checkpoint::shell::quoted;
         use proptest::prelude::*;
         use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
