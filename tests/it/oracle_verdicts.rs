@@ -2,10 +2,10 @@
 
 use super::oracle_clip::run;
 use super::oracle_naive::{Fault, gradients, squares};
-use cwgnc::clip::{Rule, Statistic};
+use cwgnc::clip::{ClipPolicy, ParamGrad, Rule, Statistic, clip};
 use cwgnc::oracle::laws::{self, Law, Outcome};
 use cwgnc::oracle::{
-    Candidate, Case, Declared, Fit, Format, Reduction, Tensor, Tie, Verdict, identify, judge,
+    Candidate, Case, Declared, Fit, Format, Reduction, Tensor, Tie, Verdict, expect, identify, judge,
 };
 
 /// A stale norm: the second call scales with what the first one measured. No single pair can show it, the law does.
@@ -395,4 +395,70 @@ fn a_missing_tensor_is_refused() {
         "{held:?}"
     );
     assert!(outcomes.iter().filter(refused).count() > 10, "{outcomes:?}");
+}
+
+/// Five components clipped to 1 by `RN(c/n)`, one rounding in the factor, and judged as PyTorch's two roundings: within the
+/// budget, and the line says which convention gives every bit. Of what PyTorch's formula makes, none is named.
+#[test]
+fn a_pass_names_the_convention_that_gives_every_bit() {
+    let tensors: Vec<Tensor> = (0..5)
+        .map(|t| {
+            let x: Vec<f64> = (1..40).map(|i| f64::from(i % 7 + t) * 0.37).collect();
+            Tensor::vector(&format!("w{t}"), Format::F32, &x)
+        })
+        .collect();
+    let single = |x: f64| f64::from(x as f32);
+    let clipped = |factor: &dyn Fn(f64) -> f64| -> Vec<Tensor> {
+        let clip = |t: &Tensor| {
+            let x = t.data.values();
+            let k = factor(x.iter().map(|x| x * x).sum::<f64>().sqrt());
+            t.with(x.iter().map(|x| x * k))
+        };
+        tensors.iter().map(clip).collect()
+    };
+    let case = Case::new("component:1@torch".parse().expect("a policy"), tensors.clone());
+    let judged = |after: Vec<Tensor>| judge(&case, &Candidate::new(after)).expect("a verdict");
+    let other = judged(clipped(&|n| single(1.0 / n)));
+    assert!(
+        other.passed() && other.verdict.to_string() != "PASS (bitwise)",
+        "{other}"
+    );
+    let closer = other.closer.as_ref().map(ToString::to_string);
+    assert_eq!(closer.as_deref(), Some("component:1@exact"));
+    assert!(
+        other
+            .headline()
+            .ends_with("; `component:1@exact` gives every bit: ask for it if it is meant")
+    );
+    let own = judged(clipped(&|n| single(1.0 / single(single(n) + single(1e-6)))));
+    assert_eq!(
+        (own.verdict.to_string().as_str(), own.closer),
+        ("PASS (bitwise)", None)
+    );
+}
+
+/// A convention without an ε takes none, and the others no infinite one: in clipping and in judging.
+#[test]
+fn an_epsilon_that_is_none() {
+    for (policy, wrong) in [
+        ("component:1@exact", 0.5),
+        ("component:1", f64::INFINITY),
+        ("component:1", -1.0),
+    ] {
+        let mut policy: ClipPolicy = policy.parse().expect("a policy");
+        let Rule::Norm { eps, .. } = &mut policy.rule else {
+            panic!("{policy}")
+        };
+        *eps = wrong;
+        let case = Case::new(
+            policy.clone(),
+            vec![Tensor::vector("w", Format::F64, &[3.0, 4.0])],
+        );
+        let error = expect(&case).expect_err("no expectation").to_string();
+        assert!(error.ends_with("has no such ε"), "{error}");
+        let mut x = ndarray::arr1(&[3.0_f64, 4.0]).into_dyn();
+        let mut grads = [ParamGrad::new("w", x.view_mut())];
+        let error = clip(&policy, &mut grads).expect_err("no clipping").to_string();
+        assert!(error.contains("takes no ε"), "{error}");
+    }
 }
