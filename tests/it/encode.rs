@@ -114,6 +114,15 @@ fn agrees(encoder: &TextEncoder, tokenizer: &str) {
         assert_eq!(encoding.ids, case.ids, "{at}");
         assert_eq!(encoding.token_types, case.token_types, "{at}");
         assert!(encoding.ids.len() <= case.max_tokens, "{at}");
+        let tokens = |text: &str| encoder.tokens(text).expect("a text").len();
+        let whole = tokens(&case.text_a) + case.text_b.as_deref().map_or(0, tokens);
+        // [CLS] a [SEP] b [SEP], and <s> a </s></s> b </s>.
+        let special = match (&case.text_b, encoder.id("<s>")) {
+            (None, _) => 2,
+            (Some(_), None) => 3,
+            (Some(_), Some(_)) => 4,
+        };
+        assert_eq!(encoding.cut, whole + special > case.max_tokens, "{at}");
         compared += 1;
     }
     assert!(compared >= 50, "only {compared} cases of {tokenizer}");

@@ -435,6 +435,16 @@ fn a_pass_names_the_convention_that_gives_every_bit() {
         (own.verdict.to_string().as_str(), own.closer),
         ("PASS (bitwise)", None)
     );
+    // A sum that is an ulp off: other conventions fit as well as this one, with norms as far off, and none is better.
+    let off = judged(clipped(&|n| {
+        let n = f64::from((n as f32).next_up());
+        single(1.0 / single(n + single(1e-6)))
+    }));
+    assert!(
+        off.passed() && off.verdict.to_string() != "PASS (bitwise)",
+        "{off}"
+    );
+    assert_eq!(off.closer, None);
 }
 
 /// A convention without an ε takes none, and the others no infinite one: in clipping and in judging.

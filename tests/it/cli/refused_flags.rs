@@ -30,7 +30,7 @@ fn values_out_of_range() {
         "--clip",
         "global:0,05",
         "--clip <POLICY>",
-        "unknown option `05`; nearest: by, tie, norm",
+        "unknown option `05`; nearest: by, tie, eps",
     );
     let threshold = "clipping policy `component` needs a threshold, as in `component:0.05`";
     refused("--clip", "component", "--clip <POLICY>", threshold);
