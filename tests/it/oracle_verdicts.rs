@@ -269,8 +269,7 @@ fn other_formulas_are_ruled_out() {
         let after = run(&case).expect("a result").after;
         let found = identify(&case, &after).expect("an identification");
         let named = |convention: &str| {
-            let policy: cwgnc::clip::ClipPolicy =
-                format!("global:0.01@{convention}").parse().expect(convention);
+            let policy: ClipPolicy = format!("global:0.01@{convention}").parse().expect(convention);
             found.best().iter().any(|ranked| ranked.policy == policy)
         };
         assert!(named(convention), "{text}");
