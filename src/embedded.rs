@@ -3,7 +3,8 @@
 //! They are the files of `fixtures/models`, each with a card that says how it was made. Files are read through [`read`],
 //! which takes a path in such a folder (`builtin:shallow/config.json`) from the program itself and any other from the disk.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Component, Path};
 
 /// What the name of such a folder begins with.
@@ -76,10 +77,10 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let (Some(Component::Normal(folder)), Some(Component::Normal(file)), None) =
         (parts.next(), parts.next(), parts.next())
     else {
-        return std::fs::read(path);
+        return on_disk(path);
     };
     match folder.to_str().and_then(encoder) {
-        None => std::fs::read(path),
+        None => on_disk(path),
         Some(encoder) => {
             let files = encoder?.files;
             let found = files.iter().find(|(name, _)| file == *name);
@@ -87,6 +88,32 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
             found.map(|(_, bytes)| bytes.to_vec()).ok_or_else(missing)
         }
     }
+}
+
+fn on_disk(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What is read although it is no regular file: a shell's `<(command)`, and the standard input.
+const STREAMS: [&str; 3] = ["/dev/stdin", "/dev/fd", "/proc"];
+
+/// Opens a file of the disk to read it. A pipe in a file's place would be waited for, and a device may have no end, so both are
+/// refused.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    let refuse = |kind, reason| Err(io::Error::new(kind, reason));
+    if kind.is_dir() {
+        return refuse(io::ErrorKind::IsADirectory, "it is a folder, not a file");
+    }
+    if !kind.is_file() && !STREAMS.iter().any(|name| path.starts_with(name)) {
+        return refuse(
+            io::ErrorKind::InvalidInput,
+            "it is a pipe or a device, not a file",
+        );
+    }
+    File::open(path)
 }
 
 #[cfg(all(test, feature = "cli"))]

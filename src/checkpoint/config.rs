@@ -13,6 +13,12 @@ use std::path::Path;
 /// More parameters than any published encoder of these families has; a larger request is a damaged file.
 const MOST_PARAMETERS: u128 = 100_000_000_000;
 
+/// Ten times the deepest transformers that have been published.
+const MOST_LAYERS: usize = 10_000;
+
+/// Fresh weights of a larger deviation overflow in the first layers.
+const LARGEST_RANGE: f64 = 1000.0;
+
 /// The names of `hidden_act` with what they mean; the first name of each activation is the one to write.
 pub(super) const ACTIVATIONS: [(&str, Activation); 7] = [
     ("gelu", Activation::Gelu),
@@ -207,32 +213,42 @@ fn problem(fields: Fields<'_>, num_labels: usize) -> Result<Problem, CheckpointE
 
 /// Conditions between fields.
 fn check_together(fields: Fields<'_>, config: &ModelConfig) -> Result<(), CheckpointError> {
-    let (h, heads) = (config.hidden_size, config.num_attention_heads);
-    if !h.is_multiple_of(heads) {
+    if let Err(problem) = config.validate() {
+        return fields.refuse(problem);
+    }
+    if config.num_hidden_layers > MOST_LAYERS {
+        let layers = config.num_hidden_layers;
         return fields.refuse(format!(
-            "`hidden_size` {h} is not divisible by `num_attention_heads` {heads}"
+            "`num_hidden_layers` is {layers}, more than {MOST_LAYERS}"
         ));
     }
-    if config.pad_token_id as usize >= config.vocab_size {
-        let (pad, vocab) = (config.pad_token_id, config.vocab_size);
-        return fields.refuse(format!("`pad_token_id` {pad} is not below `vocab_size` {vocab}"));
-    }
-    if config.max_tokens() == 0 {
-        let (rows, pad) = (config.max_position_embeddings, config.pad_token_id);
+    if config.initializer_range > LARGEST_RANGE {
+        let range = config.initializer_range;
         return fields.refuse(format!(
-            "`max_position_embeddings` {rows} leaves no position for a token: with `pad_token_id` {pad} the first is \
-             {}",
-            u64::from(pad) + 1
+            "`initializer_range` is {range:e}, a standard deviation of more than {LARGEST_RANGE}"
         ));
     }
-    // The large matrices: embeddings, then four [h, h] and two [h, i] in each layer.
-    let [h, i, layers] = [h, config.intermediate_size, config.num_hidden_layers].map(|n| n as u128);
-    let rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size;
-    let parameters = rows as u128 * h + layers * (4 * h * h + 2 * h * i);
+    let parameters = large_parameters(config);
     if parameters > MOST_PARAMETERS {
         return fields.refuse(format!(
             "the sizes ask for {parameters} parameters, more than {MOST_PARAMETERS}"
         ));
     }
     Ok(())
+}
+
+/// The elements of the large matrices of an encoder: embeddings, then four `[h, h]` and two `[h, i]` in each layer.
+pub(super) fn large_parameters(config: &ModelConfig) -> u128 {
+    let [h, i, layers] = [
+        config.hidden_size,
+        config.intermediate_size,
+        config.num_hidden_layers,
+    ]
+    .map(|n| n as u128);
+    let rows = [
+        config.vocab_size,
+        config.max_position_embeddings,
+        config.type_vocab_size,
+    ];
+    rows.iter().map(|&n| n as u128 * h).sum::<u128>() + layers * (4 * h * h + 2 * h * i)
 }

@@ -1,5 +1,6 @@
 //! A folder's weights into a model: first decide everything by names, shapes and types, then copy.
 
+use super::config::large_parameters;
 use super::names::{self, Part};
 use super::weights::{Tensor, Weights};
 use super::{
@@ -21,6 +22,34 @@ pub enum Purpose {
     FineTuning,
 }
 
+/// A model, made by `zeros` and filled with the weights of the folder `dir` as [`load_into`] does it.
+///
+/// Nothing is allocated for sizes in `config.json` that the weights are far from filling.
+///
+/// # Errors
+/// [`CheckpointError`], as of [`load_into`].
+pub fn load<T: Real, M: ParamTree<T>>(
+    dir: &Path,
+    config: &ModelConfig,
+    purpose: Purpose,
+    zeros: fn(&ModelConfig) -> M,
+) -> Result<(M, LoadReport), CheckpointError> {
+    let weights = Weights::open(dir)?;
+    let (asked, found) = (large_parameters(config), weights.elements());
+    if asked > SMALL.max(4 * found) {
+        return Err(CheckpointError::Config {
+            path: dir.join("config.json"),
+            problem: format!("its sizes ask for {asked} parameters, and the weights have {found}"),
+        });
+    }
+    let mut model = zeros(config);
+    let report = fill(&weights, config, purpose, &mut model)?;
+    Ok((model, report))
+}
+
+/// So many elements are allocated without a question: tensors that differ are then listed one by one.
+const SMALL: u128 = 100_000_000;
+
 /// Loads the weights of the folder `dir` (`model.safetensors`, or the shards of `model.safetensors.index.json`).
 ///
 /// Values become `T` by rounding to nearest. Old spellings (`LayerNorm.gamma`, no `bert.` in front) are translated.
@@ -37,13 +66,21 @@ pub fn load_into<T: Real>(
     purpose: Purpose,
     model: &mut impl ParamTree<T>,
 ) -> Result<LoadReport, CheckpointError> {
-    let weights = Weights::open(dir)?;
+    fill(&Weights::open(dir)?, config, purpose, model)
+}
+
+fn fill<T: Real>(
+    weights: &Weights,
+    config: &ModelConfig,
+    purpose: Purpose,
+    model: &mut impl ParamTree<T>,
+) -> Result<LoadReport, CheckpointError> {
     let wanted: Vec<(String, Vec<usize>)> = model
         .params()
         .into_iter()
         .map(|(name, view)| (name, view.shape().to_vec()))
         .collect();
-    let plan = Matching::new(&weights, config.family, purpose)?.plan(&wanted);
+    let plan = Matching::new(weights, config.family, purpose)?.plan(&wanted);
     let mut problems = plan.problems;
     problems.extend(
         plan.sources
@@ -53,7 +90,7 @@ pub fn load_into<T: Real>(
     if !problems.is_empty() {
         problems.sort_by(|a, b| a.name.cmp(&b.name));
         return Err(CheckpointError::Tensors {
-            path: weights.path,
+            path: weights.path.clone(),
             problems,
         });
     }

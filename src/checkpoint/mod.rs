@@ -48,7 +48,7 @@ pub use config_write::write_config;
 pub use error::{CheckpointError, ProblemKind, TensorProblem};
 pub use file::{fnv1a64, read, write_atomic};
 pub(crate) use json::duplicate_key;
-pub use load::{Purpose, load_into};
+pub use load::{Purpose, load, load_into};
 pub use report::{LoadReport, LoadedFile, TakenTensor};
 pub use save::{Width, save_masked_lm, save_model, save_tensors};
 pub(crate) use tensor_file::Entry;

@@ -57,8 +57,11 @@ impl TensorFile {
         if let Some(name) = json::duplicate_key(&bytes[8..data_at]) {
             return Err(invalid(path, format!("the header gives `{name}` twice")));
         }
-        let entries = header
-            .tensors()
+        let tensors = header.tensors();
+        for (name, info) in &tensors {
+            limits(path, name, info.shape.len())?;
+        }
+        let entries = tensors
             .into_iter()
             .map(|(name, info)| {
                 let (start, end) = info.data_offsets;
@@ -127,6 +130,31 @@ pub fn load_tensors<T: Real>(path: &Path) -> Result<BTreeMap<String, ArrayD<T>>,
             problems,
         })
     }
+}
+
+/// The longest name of a tensor in bytes; those of real models have less than 200.
+const LONGEST_NAME: usize = 4096;
+
+/// The most axes of a tensor; PyTorch and NumPy have no more either.
+const MOST_AXES: usize = 64;
+
+/// Whether a tensor is one that the rest of the program may be asked to handle: a header of 100 MB could hold one name, or as
+/// many axes.
+pub(super) fn limits(path: &Path, name: &str, axes: usize) -> Result<(), CheckpointError> {
+    if name.len() > LONGEST_NAME {
+        let (start, length) = (name.chars().take(40).collect::<String>(), name.len());
+        return Err(invalid(
+            path,
+            format!("the name of a tensor, `{start}…`, has {length} bytes; {LONGEST_NAME} is the most"),
+        ));
+    }
+    if axes > MOST_AXES {
+        return Err(invalid(
+            path,
+            format!("`{name}` has {axes} axes; {MOST_AXES} is the most, as in PyTorch and NumPy"),
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn invalid(path: &Path, problem: String) -> CheckpointError {

@@ -1,13 +1,14 @@
 //! A safetensors file that stays on the disk: its header is read and checked, its elements come block by block.
 
 use super::foreign::HEAD;
-use super::tensor_file::{Entry, TensorFile, header_end, invalid, invalid_header};
+use super::tensor_file::{Entry, TensorFile, header_end, invalid, invalid_header, limits};
 use super::{CheckpointError, json, npz};
+use crate::embedded;
 use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// A safetensors file.
@@ -40,13 +41,8 @@ impl TensorReader {
             path: path.to_owned(),
             source,
         };
-        let mut file = File::open(path).map_err(refused)?;
-        let found = file.metadata().map_err(refused)?;
-        if found.is_dir() {
-            let reason = "it is a folder, not a file";
-            return Err(refused(io::Error::new(io::ErrorKind::IsADirectory, reason)));
-        }
-        let found = found.len();
+        let mut file = embedded::open(path).map_err(refused)?;
+        let found = file.metadata().map_err(refused)?.len();
         let mut head = Vec::new();
         // Enough to tell a pointer to a file from a file.
         (&mut file)
@@ -80,7 +76,7 @@ impl TensorReader {
     /// Reads and checks the header of a safetensors file, or the whole of a NumPy archive.
     pub(crate) fn open_either(path: &Path) -> Result<Self, CheckpointError> {
         let mut head = Vec::new();
-        let opened = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+        let opened = embedded::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
         if opened.is_err() || !npz::is_one(&head) {
             return Self::open(path);
         }
@@ -133,6 +129,7 @@ fn entries(path: &Path, header: &[u8], data_at: usize) -> Result<Vec<(String, En
                 format!("what its header says of `{name}` is not as it must be: {e}"),
             )
         })?;
+        limits(path, &name, info.shape.len())?;
         let (start, end) = info.data_offsets;
         let Some(elements) = info.shape.iter().copied().try_fold(1_usize, usize::checked_mul) else {
             return Err(invalid(path, format!("the shape of `{name}` overflows")));

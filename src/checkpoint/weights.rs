@@ -51,6 +51,13 @@ impl Weights {
         Ok(Self { path: index, files })
     }
 
+    /// Elements of all tensors.
+    pub(super) fn elements(&self) -> u128 {
+        let each = self.tensors().map(|(_, tensor)| &tensor.entry.shape);
+        each.map(|shape| shape.iter().map(|&n| n as u128).product::<u128>())
+            .sum()
+    }
+
     /// Every tensor with its name and the file it is in. No name comes twice: the index gives each one place.
     pub(super) fn tensors(&self) -> impl Iterator<Item = (&str, Tensor<'_>)> {
         self.files.iter().flat_map(|file| {

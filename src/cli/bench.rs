@@ -4,7 +4,7 @@
 
 use super::number::{at_least_one, positive};
 use super::progress::{Progress, clock};
-use super::{Error, aligned, in_threads, machine, print};
+use super::{Error, aligned, in_threads, machine, print, print_document};
 use crate::checkpoint;
 use crate::clip::ClipPolicy;
 use crate::gemm;
@@ -230,7 +230,7 @@ fn median(mut x: Vec<f64>) -> f64 {
 fn show(args: &Bench, found: &[Figures]) -> Result<(), Error> {
     if args.json {
         let all: Vec<Value> = found.iter().map(|figures| json(args, figures)).collect();
-        return print(&format!("{:#}", Value::Array(all)));
+        return print_document(&format!("{:#}", Value::Array(all)));
     }
     let peak = median(found.iter().map(|figures| figures.peak).collect());
     print(&format!(

@@ -7,7 +7,7 @@ use super::output::eval_results;
 use super::progress::Progress;
 use super::reading::Asked;
 use super::score::{line, scores};
-use super::{Error, in_threads, machine, print};
+use super::{Error, in_threads, machine, print, print_document};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;
 use crate::model::SequenceClassifier;
@@ -33,14 +33,14 @@ fn run<T: Real>(args: &Eval) -> Result<(), Error> {
     for source in &corpus.dev {
         dev.push(source.encode(&encoder, asked.max_tokens, &mut progress)?);
     }
-    let mut model = SequenceClassifier::<T>::zeros(&config);
-    checkpoint::load_into(&args.model.dir, &config, Purpose::Inference, &mut model)?;
+    let zeros = SequenceClassifier::<T>::zeros;
+    let (model, _) = checkpoint::load(&args.model.dir, &config, Purpose::Inference, zeros)?;
     let batch = args.run.per_device_eval_batch_size;
     let scores = scores(&config, &model, &corpus, &dev, batch, &mut progress)?;
     progress.wipe();
     if args.json {
         let results = eval_results(&scores, None);
-        return print(&format!("{:#}", Value::Object(results)));
+        return print_document(&format!("{:#}", Value::Object(results)));
     }
     for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
         print(&line(name, *value))?;

@@ -13,7 +13,7 @@ use super::reading;
 use super::record::{Start, record, start};
 use super::score::{Scores, line, scores};
 use super::training::{TrainingLoop, check_finite, named};
-use super::{Error, in_threads, machine, print, resume};
+use super::{Error, checksums, in_threads, machine, print, print_document, resume};
 use crate::checkpoint;
 use crate::data::{Metric, TextEncoder, majority};
 use crate::model::{ModelConfig, SequenceClassifier, Target};
@@ -194,7 +194,7 @@ impl<'a, T: Real> Job<'a, T> {
         let json = self.args.json;
         let Trained { scores, totals, all } = self.train()?;
         if json {
-            return print(&format!("{:#}", Value::Object(all)));
+            return print_document(&format!("{:#}", Value::Object(all)));
         }
         print_results(&scores, &totals)
     }
@@ -298,6 +298,7 @@ fn resumed<T: Real>(
     updates: Option<&mut UpdateMeter<T>>,
     progress: &mut Progress,
 ) -> Result<resume::Resumed<T>, Error> {
+    checksums::verify(path, args.quiet)?;
     let resumed = resume::load(path, config, adamw(args))?;
     if let Some(meter) = updates {
         resume::load_previous(path, meter.previous_mut())?;
@@ -311,7 +312,7 @@ fn resumed<T: Real>(
 fn print_again(output: &Path, json: bool) -> Result<(), Error> {
     let read = |name: &str| checkpoint::read(&output.join(name));
     if json {
-        return print(String::from_utf8_lossy(&read(output::ALL)?).trim_end());
+        return print_document(String::from_utf8_lossy(&read(output::ALL)?).trim_end());
     }
     let object = |name: &str, text: &[u8]| -> Result<Map<String, Value>, Error> {
         serde_json::from_slice(text)

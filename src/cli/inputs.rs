@@ -87,8 +87,12 @@ fn load<T: Real>(
     was: &ModelConfig,
     corpus: &Corpus,
 ) -> Result<(SequenceClassifier<T>, LoadReport, Head), Error> {
-    let mut model = SequenceClassifier::zeros(config);
-    let mut report = checkpoint::load_into(&args.model.dir, config, Purpose::FineTuning, &mut model)?;
+    let (mut model, mut report) = checkpoint::load(
+        &args.model.dir,
+        config,
+        Purpose::FineTuning,
+        SequenceClassifier::zeros,
+    )?;
     if args.from_scratch {
         report.to_initialise = model.params().into_iter().map(|(name, _)| name).collect();
         report.taken.clear();

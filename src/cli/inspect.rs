@@ -1,7 +1,7 @@
 //! `cwgnc inspect`: what is in a model folder.
 
 use super::args::Inspect;
-use super::{Error, aligned, print};
+use super::{Error, aligned, print, print_document};
 use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::model::{ModelConfig, SequenceClassifier};
 use crate::param::ParamTree;
@@ -20,13 +20,13 @@ struct Component {
 /// Runs the command.
 pub(super) fn command(args: &Inspect) -> Result<(), Error> {
     let config = checkpoint::read_config(&args.dir)?.config;
-    let mut model = SequenceClassifier::<f32>::zeros(&config);
-    let report = checkpoint::load_into(&args.dir, &config, Purpose::FineTuning, &mut model)?;
+    let zeros = SequenceClassifier::<f32>::zeros;
+    let (model, report) = checkpoint::load(&args.dir, &config, Purpose::FineTuning, zeros)?;
     let components = components(&model, &report);
     let total: usize = components.iter().map(|c| c.elements).sum();
     if args.json {
         let json = json(&config, &report, &components, total);
-        return print(&format!("{json:#}"));
+        return print_document(&format!("{json:#}"));
     }
     print(&format!(
         "{}: {} layers, hidden {}, {} heads, feed-forward {}, {:?}, vocabulary {}, {} positions, labels {}",
@@ -40,7 +40,7 @@ pub(super) fn command(args: &Inspect) -> Result<(), Error> {
         config.max_position_embeddings,
         config.labels.join(", ")
     ))?;
-    print(&report.to_string())?;
+    report.to_string().lines().try_for_each(print)?;
     let mut rows = vec![
         ["component", "shape", "elements", "norm"]
             .map(str::to_owned)

@@ -1,7 +1,7 @@
 //! `cwgnc verify-machine`, and what the other commands say of the machine that they run on.
 
 use super::progress::say;
-use super::{Error, print};
+use super::{Error, print, print_document};
 use crate::gemm;
 use crate::machine::{self, Difference};
 use clap::Args as ClapArgs;
@@ -31,7 +31,7 @@ pub(super) struct VerifyMachine {
 pub(super) fn command(args: &VerifyMachine) -> Result<u8, Error> {
     if args.list {
         let lines: Vec<String> = machine::numbers().map(|number| number.to_string()).collect();
-        print(&lines.join("\n"))?;
+        print_document(&lines.join("\n"))?;
         return Ok(0);
     }
     let start = Instant::now();
@@ -46,14 +46,15 @@ pub(super) fn command(args: &VerifyMachine) -> Result<u8, Error> {
             "cpu_features": cpu_features(),
             "cwgnc_version": env!("CARGO_PKG_VERSION"),
         });
-        print(&format!("{result:#}"))?;
+        print_document(&format!("{result:#}"))?;
     } else {
-        print(&match &result {
+        let said = match &result {
             Ok(numbers) => format!(
                 "this machine gives the reference's bits: {numbers} numbers compared in {seconds:.1} s"
             ),
             Err(difference) => explained(difference),
-        })?;
+        };
+        said.lines().try_for_each(print)?;
         print(&format!("processor: {}", cpu_features().join(" ")))?;
     }
     Ok(u8::from(result.is_err()))

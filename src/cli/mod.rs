@@ -5,12 +5,13 @@
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
 //! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
 //! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of
-//! several evaluations), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints),
+//! several evaluations), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `checksums` (what tells damage to them),
 //! `progress` (the line on the terminal).
 
 mod args;
 mod bench;
 mod best;
+mod checksums;
 mod choice;
 mod clip;
 mod corpus;
@@ -46,6 +47,7 @@ mod understood;
 
 use crate::checkpoint::CheckpointError;
 use crate::data::{DataError, LengthFault};
+use crate::report::terminal::{aligned, line};
 use clap::Parser;
 use std::fmt;
 use std::path::PathBuf;
@@ -87,10 +89,16 @@ pub fn main() -> ExitCode {
 fn exit(result: Result<u8, Error>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
-        // `cwgnc predict … | head`: the reader has gone, and that is no failure.
-        Err(Error::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            progress::say(&format!("error: {error}"));
+            // A line of somebody else's text must not look like one of ours.
+            let text = error.to_string();
+            let mut lines = text.lines();
+            let mut said = format!("error: {}", lines.next().unwrap_or_default());
+            for line in lines {
+                said += if line.starts_with("  ") { "\n" } else { "\n  " };
+                said += line;
+            }
+            progress::say(&said);
             ExitCode::from(error.exit_code())
         }
     }
@@ -137,7 +145,7 @@ impl Error {
     /// In the commands of the judge, 1 means that a clipper fails, in `clip` that the edge rule refuses: whatever else goes wrong there is no judgement.
     fn judging(self) -> Self {
         match self {
-            Self::Usage(_) | Self::Print(_) => self,
+            Self::Usage(_) => self,
             other => Self::Judge(other.to_string()),
         }
     }
@@ -187,18 +195,28 @@ impl From<DataError> for Error {
     }
 }
 
-/// Prints one line of results on stdout. (`println!` would panic where the reader of a pipe has gone.)
+/// Prints one line of results on stdout, with what a terminal would obey escaped.
 fn print(text: &str) -> Result<(), Error> {
-    use std::io::Write;
-    writeln!(std::io::stdout(), "{text}").map_err(Error::Print)
+    print_bytes(line(text).as_bytes())
 }
 
-/// Prints a line that need not be text: a path may be any bytes.
-fn print_bytes(line: &[u8]) -> Result<(), Error> {
-    use std::io::Write;
+/// Prints a document for a program, or lines that hold no text of somebody else, as they are.
+fn print_document(text: &str) -> Result<(), Error> {
+    print_bytes(text.trim_end().as_bytes())
+}
+
+/// Prints bytes and a line's end: a path need not be text. (`println!` would panic where the reader of a pipe has gone.)
+///
+/// A reader that has gone, as `head` does, is no failure and ends nothing: the command goes on, and its exit code says what
+/// it found.
+fn print_bytes(bytes: &[u8]) -> Result<(), Error> {
+    use std::io::{ErrorKind, Write};
     let mut stdout = std::io::stdout();
-    let written = stdout.write_all(line).and_then(|()| stdout.write_all(b"\n"));
-    written.map_err(Error::Print)
+    let written = stdout.write_all(bytes).and_then(|()| stdout.write_all(b"\n"));
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Error::Print),
+    }
 }
 
 /// Does the work of a command in the thread pool: `--threads`, else `RAYON_NUM_THREADS`, else one thread for each core.
@@ -209,24 +227,4 @@ fn in_threads<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send) 
         .build()
         .map_err(|error| Error::Usage(format!("cannot start the threads: {error}")))?;
     Ok(pool.install(work))
-}
-
-/// Rows as lines of aligned columns, two blanks between them.
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }

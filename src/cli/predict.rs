@@ -39,8 +39,8 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
     let examples = to_predict(args, &config, &asked, &mut progress)?;
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
     let encodings = encoded(&encoder, &examples, asked.max_tokens, &mut progress)?;
-    let mut model = SequenceClassifier::<T>::zeros(&config);
-    checkpoint::load_into(&args.model.dir, &config, Purpose::Inference, &mut model)?;
+    let zeros = SequenceClassifier::<T>::zeros;
+    let (model, _) = checkpoint::load(&args.model.dir, &config, Purpose::Inference, zeros)?;
     let inputs: Vec<_> = encodings
         .iter()
         .map(|e| (&e.ids[..], &e.token_types[..]))
@@ -66,7 +66,7 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
             out.write_all(text.as_bytes())
         })?);
     }
-    print(&text)
+    text.lines().try_for_each(print)
 }
 
 /// `{"index": 0, "label": …, "probability": …, "probabilities": {…}, "logits": […]}`, or `"value"` for a regression.

@@ -1,5 +1,6 @@
 //! The progress line on the terminal, and messages beside it. Nothing is drawn where stderr is not a terminal.
 
+use crate::report::terminal::line;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -98,7 +99,8 @@ impl Drop for Progress {
 
 /// A line on stderr. A closed stderr is nobody's loss.
 pub(super) fn say(text: &str) {
-    write_stderr(&format!("{text}\n"));
+    let lines: Vec<String> = text.lines().map(line).collect();
+    write_stderr(&format!("{}\n", lines.join("\n")));
 }
 
 fn write_stderr(text: &str) {

@@ -3,7 +3,7 @@
 use super::Error;
 use super::best::Best;
 use super::output::{self, TrainingTotals};
-use super::reading;
+use super::{checksums, reading};
 use crate::checkpoint::{self, CheckpointError, Purpose, Width};
 use crate::clip::ClipState;
 use crate::data::TextEncoder;
@@ -126,7 +126,7 @@ pub(super) fn save_as(
         let path = path.to_owned();
         |source| Error::Folder { path, source }
     };
-    if let Err(error) = write(&partial) {
+    if let Err(error) = write(&partial).and_then(|()| checksums::write(dir, &partial)) {
         // A full disk is no place for half a checkpoint.
         let _ = fs::remove_dir_all(&partial);
         return Err(error);
@@ -251,8 +251,7 @@ pub(super) fn load_training<T: Real, N: Network<T>>(
     config: &ModelConfig,
     settings: AdamWSettings,
 ) -> Result<(Trainer<T, N>, State), Error> {
-    let mut model = N::zeros(config);
-    checkpoint::load_into(path, config, Purpose::Inference, &mut model)?;
+    let (model, _) = checkpoint::load(path, config, Purpose::Inference, N::zeros)?;
     let mut trainer = Trainer::new(config.clone(), model, settings);
 
     let file = path.join(MOMENTS);

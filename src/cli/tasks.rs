@@ -1,7 +1,7 @@
 //! `cwgnc tasks`: the built-in tasks as a list, one of them as files, or the grammar's text.
 
 use super::args::Tasks;
-use super::{Error, aligned, print, task};
+use super::{Error, aligned, print, print_document, task};
 use crate::builtin::{BUILTINS, Builtin, Choice, PREFIX, text, tsv};
 use crate::checkpoint;
 use crate::data::{Metric, majority};
@@ -134,7 +134,7 @@ fn write_text(args: &Tasks) -> Result<(), Error> {
     let text = text(args.seed.unwrap_or(0), args.sentences.unwrap_or(SENTENCES));
     match &args.output {
         Some(path) => write(path, &text),
-        None => print(text.trim_end()),
+        None => print_document(text.trim_end()),
     }
 }
 

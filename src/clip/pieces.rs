@@ -56,6 +56,9 @@ pub(super) fn cut<'a, T: Real>(plan: &Plan, grads: &'a mut [ParamGrad<'_, T>]) -
                 (kept.len(), [kept, summed.clone()].concat())
             }
         };
+        if kept > 0 && param.grad.is_empty() {
+            continue;
+        }
         let order: &[usize] = &order;
         let beside = |view: ArrayViewD<'a, T>| units(view.permuted_axes(order), kept).into_iter();
         let mut values = param.value.as_ref().map(|v| beside(v.view()));

@@ -163,10 +163,14 @@ impl Plan {
     }
 }
 
-/// The number of units of a tensor: the product of the axes that are kept.
-fn units(shape: &[usize], summed: &[usize]) -> usize {
-    let kept = (0..shape.len()).filter(|axis| !summed.contains(axis));
-    kept.map(|axis| shape[axis]).product()
+/// The number of units of a tensor: the product of the axes that are kept. A tensor without elements is not cut into any,
+/// however long its other axes are.
+pub(super) fn units(shape: &[usize], summed: &[usize]) -> usize {
+    let kept = || (0..shape.len()).filter(|axis| !summed.contains(axis));
+    if shape.contains(&0) && kept().next().is_some() {
+        return 0;
+    }
+    kept().map(|axis| shape[axis]).product()
 }
 
 impl Partition {

@@ -15,7 +15,7 @@ pub(super) struct Source {
 impl Source {
     /// Reads a file; `note` says what was expected, should that fail.
     pub(super) fn open(path: &Path, note: impl FnOnce(&io::Error) -> String) -> Result<Self, DataError> {
-        let bytes = std::fs::read(path).map_err(|error| DataError::CannotRead {
+        let bytes = crate::embedded::read(path).map_err(|error| DataError::CannotRead {
             path: path.to_owned(),
             note: note(&error),
             error,

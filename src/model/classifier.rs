@@ -93,6 +93,9 @@ impl<T: Real> ClassifierCache<T> {
 
 impl<T: Real> SequenceClassifier<T> {
     /// All zeros: a gradient to accumulate into, or a model to load.
+    ///
+    /// # Panics
+    /// As [`Encoder::zeros`].
     pub fn zeros(config: &ModelConfig) -> Self {
         let h = config.hidden_size;
         Self {

@@ -92,6 +92,59 @@ impl ModelConfig {
         }
     }
 
+    /// Whether a model of this shape can be: every size at least 1, heads that share the width, dropout that leaves something,
+    /// a padding token of the vocabulary, a position for a token.
+    ///
+    /// # Errors
+    /// The first field that is wrong, its value, and what would be right.
+    pub fn validate(&self) -> Result<(), String> {
+        let sizes = [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("type_vocab_size", self.type_vocab_size),
+            ("num_labels", self.labels.len()),
+        ];
+        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
+            return Err(format!("`{name}` is 0; at least 1 is needed"));
+        }
+        let probabilities = [
+            ("hidden_dropout_prob", self.hidden_dropout_prob),
+            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+            ("classifier_dropout", self.head_dropout_prob()),
+        ];
+        if let Some((name, p)) = probabilities.iter().find(|(_, p)| !(0.0..1.0).contains(p)) {
+            return Err(format!("`{name}` is {p}; from 0 to below 1 is right"));
+        }
+        if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps.is_finite()) {
+            return Err(format!(
+                "`layer_norm_eps` is {}; a number above 0 is right",
+                self.layer_norm_eps
+            ));
+        }
+        let (h, heads) = (self.hidden_size, self.num_attention_heads);
+        if !h.is_multiple_of(heads) {
+            return Err(format!(
+                "`hidden_size` {h} is not divisible by `num_attention_heads` {heads}"
+            ));
+        }
+        let (pad, vocab) = (self.pad_token_id, self.vocab_size);
+        if pad as usize >= vocab {
+            return Err(format!("`pad_token_id` {pad} is not below `vocab_size` {vocab}"));
+        }
+        if self.max_tokens() == 0 {
+            return Err(format!(
+                "`max_position_embeddings` {} leaves no position for a token: with `pad_token_id` {pad} the first is {}",
+                self.max_position_embeddings,
+                u64::from(pad) + 1
+            ));
+        }
+        Ok(())
+    }
+
     /// The dropout probability of the head.
     pub fn head_dropout_prob(&self) -> f64 {
         self.classifier_dropout.unwrap_or(self.hidden_dropout_prob)

@@ -59,7 +59,11 @@ impl<T: Real> EncoderCache<T> {
 
 impl<T: Real> Encoder<T> {
     /// All zeros.
+    ///
+    /// # Panics
+    /// If no model can have this shape ([`ModelConfig::validate`]).
     pub fn zeros(config: &ModelConfig) -> Self {
+        assert_eq!(config.validate(), Ok(()), "a shape that a model can have");
         Self {
             embeddings: Embeddings::zeros(config),
             layers: (0..config.num_hidden_layers)

@@ -76,6 +76,9 @@ pub struct MaskedCache<T: Real> {
 
 impl<T: Real> MaskedLanguageModel<T> {
     /// All zeros: a gradient to accumulate into, or a model to load.
+    ///
+    /// # Panics
+    /// As [`Encoder::zeros`].
     pub fn zeros(config: &ModelConfig) -> Self {
         let h = config.hidden_size;
         Self {

@@ -123,7 +123,11 @@ fn one_for_each<T>(columns: usize, bias: &Array1<T>) -> &[T] {
 }
 
 /// `dx = dy ⊙ φ'(x + 1 bᵀ)`, in the memory of `dy`.
+///
+/// # Panics
+/// If `dy` has not the shape of `x`.
 pub fn backward<T: Real>(dy: Buffer<T>, cache: &ActivationCache<T>) -> Buffer<T> {
+    assert_eq!(dy.dim(), cache.slope.dim(), "a gradient of the shape of x");
     let columns = dy.ncols();
     let mut dx = dy;
     let rows = dx

@@ -21,52 +21,18 @@
 //! No padding exists here, so no attention mask is needed: a query sees the keys of its own sequence, all of them.
 //! The parallel loop is the one over (sequence, head); its blocks of the outputs are disjoint.
 
+mod blocks;
+
 use crate::gemm;
 use crate::nn::dropout::Mask;
 use crate::pool::{Buffer, Pool};
-use crate::random;
 use crate::real::Real;
 use crate::reduce;
 use crate::simd::wide;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+pub use blocks::Spans;
+use blocks::{Blocks, Side};
+use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
-
-/// Where each sequence begins in the packed rows of queries and of keys.
-///
-/// Queries are a prefix of their sequence: row `t` of a sequence's queries is its token `t`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spans {
-    /// Sequence `k` has the query rows `queries[k]..queries[k + 1]`.
-    pub queries: Vec<usize>,
-    /// Sequence `k` has the key rows `keys[k]..keys[k + 1]`.
-    pub keys: Vec<usize>,
-}
-
-impl Spans {
-    /// Every token asks.
-    pub fn all_tokens(offsets: &[usize]) -> Self {
-        Self {
-            queries: offsets.to_vec(),
-            keys: offsets.to_vec(),
-        }
-    }
-
-    /// Only the first token of each sequence asks.
-    pub fn first_tokens(offsets: &[usize]) -> Self {
-        Self {
-            queries: (0..offsets.len()).collect(),
-            keys: offsets.to_vec(),
-        }
-    }
-
-    /// The number of attention probabilities of one head: `Σ t·s`.
-    fn area(&self) -> usize {
-        let lengths = |offsets: &[usize], k: usize| offsets[k + 1] - offsets[k];
-        (0..self.keys.len() - 1)
-            .map(|k| lengths(&self.queries, k) * lengths(&self.keys, k))
-            .sum()
-    }
-}
 
 /// What [`backward`] needs.
 #[derive(Debug)]
@@ -86,6 +52,9 @@ pub struct AttentionCache<T: Real> {
 /// Attention of `heads` heads: `Y: [Σ t, h]` and the cache.
 ///
 /// `row_keys` holds one dropout key for each query row; a head's row of `M` is keyed by (row key, head).
+///
+/// # Panics
+/// If the shapes of `Q`, `K` and `V`, the heads, the spans and the keys do not fit together.
 pub fn forward<T: Real>(
     (q, k, v): (Buffer<T>, Buffer<T>, Buffer<T>),
     spans: &Spans,
@@ -94,6 +63,8 @@ pub fn forward<T: Real>(
     row_keys: &[u64],
     pool: &Pool<T>,
 ) -> (Buffer<T>, AttentionCache<T>) {
+    check((&q, &k, &v), spans, heads);
+    assert_eq!(row_keys.len(), q.nrows(), "one key of dropout for each row of Q");
     let mut y = pool.buffer(q.nrows(), q.ncols());
     let mut probs = pool.buffer(1, heads * spans.area());
     let mut dropped = (!mask.is_off()).then(|| pool.buffer(1, heads * spans.area()));
@@ -139,13 +110,28 @@ pub fn forward<T: Real>(
     )
 }
 
+/// Whether queries, keys and values, spans and heads fit together.
+fn check<T: Real>((q, k, v): (&Buffer<T>, &Buffer<T>, &Buffer<T>), spans: &Spans, heads: usize) {
+    assert_eq!(k.dim(), v.dim(), "a value for each key");
+    assert_eq!(q.ncols(), k.ncols(), "queries as wide as keys");
+    assert!(
+        heads > 0 && q.ncols().is_multiple_of(heads),
+        "rows that {heads} heads share"
+    );
+    spans.check(q.nrows(), k.nrows());
+}
+
 /// [`forward`] without dropout and without a cache: `Y: [Σ t, h]`.
+///
+/// # Panics
+/// As [`forward`].
 pub fn infer<T: Real>(
     (q, k, v): (Buffer<T>, Buffer<T>, Buffer<T>),
     spans: &Spans,
     heads: usize,
     pool: &Pool<T>,
 ) -> Buffer<T> {
+    check((&q, &k, &v), spans, heads);
     let mut y = pool.buffer(q.nrows(), q.ncols());
     let blocks = Blocks { spans, heads };
     let (qs, ks, vs) = (
@@ -164,6 +150,9 @@ pub fn infer<T: Real>(
 }
 
 /// `(dQ, dK, dV)` for the same spans, heads, mask and row keys as the forward pass.
+///
+/// # Panics
+/// If `dy` has not the shape of `Y`, or the others are not those of the forward pass.
 pub fn backward<T: Real>(
     dy: ArrayView2<'_, T>,
     cache: &AttentionCache<T>,
@@ -180,6 +169,11 @@ pub fn backward<T: Real>(
         probs,
         dropped,
     } = cache;
+    check((q, k, v), spans, heads);
+    assert_eq!(dy.dim(), q.dim(), "a gradient of the shape of Y");
+    assert_eq!(row_keys.len(), q.nrows(), "one key of dropout for each row of Q");
+    assert_eq!(probs.len(), heads * spans.area(), "the spans of the forward pass");
+    assert_eq!(dropped.is_none(), mask.is_off(), "the mask of the forward pass");
     let mut dq = pool.buffer(q.nrows(), q.ncols());
     let mut dk = pool.buffer(k.nrows(), k.ncols());
     let mut dv = pool.buffer(v.nrows(), v.ncols());
@@ -248,102 +242,6 @@ fn softmax_rows_backward<T: Real>(dx: &mut ArrayViewMut2<'_, T>, p: ArrayView2<'
                 *dx = p * (*dx - mean) * scale;
             }
         });
-    }
-}
-
-/// The rows that a block takes from a packed matrix.
-#[derive(Clone, Copy)]
-enum Side {
-    Queries,
-    Keys,
-}
-
-/// Cuts packed matrices into one block for each (sequence, head), sequences outside, heads inside.
-#[derive(Clone, Copy)]
-struct Blocks<'a> {
-    spans: &'a Spans,
-    heads: usize,
-}
-
-impl<'a> Blocks<'a> {
-    fn offsets(self, side: Side) -> &'a [usize] {
-        match side {
-            Side::Queries => &self.spans.queries,
-            Side::Keys => &self.spans.keys,
-        }
-    }
-
-    /// The blocks `[rows of the sequence, columns of the head]` of a matrix `[n, h]`.
-    fn of<T>(self, x: ArrayView2<'_, T>, side: Side) -> Vec<ArrayView2<'_, T>> {
-        let d = x.ncols() / self.heads;
-        let offsets = self.offsets(side);
-        (0..(offsets.len() - 1) * self.heads)
-            .map(|i| (i / self.heads, i % self.heads))
-            .map(|(k, head)| x.slice_move(s![offsets[k]..offsets[k + 1], head * d..(head + 1) * d]))
-            .collect()
-    }
-
-    /// The same blocks, mutable.
-    fn of_mut<T>(self, x: ArrayViewMut2<'_, T>, side: Side) -> Vec<ArrayViewMut2<'_, T>> {
-        let d = x.ncols() / self.heads;
-        let mut blocks = Vec::with_capacity((self.offsets(side).len() - 1) * self.heads);
-        let mut rest = x;
-        for span in self.offsets(side).windows(2) {
-            let (rows, below) = rest.split_at(Axis(0), span[1] - span[0]);
-            rest = below;
-            let mut columns = rows;
-            for _ in 0..self.heads {
-                let (head, right) = columns.split_at(Axis(1), d);
-                blocks.push(head);
-                columns = right;
-            }
-        }
-        blocks
-    }
-
-    /// The shapes `[t, s]` of the blocks of probabilities.
-    fn shapes(self) -> impl Iterator<Item = (usize, usize)> {
-        let (queries, keys) = (self.spans.queries.windows(2), self.spans.keys.windows(2));
-        queries
-            .zip(keys)
-            .flat_map(move |(q, k)| std::iter::repeat_n((q[1] - q[0], k[1] - k[0]), self.heads))
-    }
-
-    /// The blocks of probabilities, laid out one after the other.
-    fn square<T>(self, mut rest: &[T]) -> Vec<ArrayView2<'_, T>> {
-        let mut blocks = Vec::with_capacity(self.heads * self.spans.keys.len());
-        for shape in self.shapes() {
-            let (block, behind) = rest.split_at(shape.0 * shape.1);
-            blocks.push(ArrayView2::from_shape(shape, block).expect("the block was cut to its shape"));
-            rest = behind;
-        }
-        blocks
-    }
-
-    /// The same blocks, mutable.
-    fn square_mut<T>(self, mut rest: &mut [T]) -> Vec<ArrayViewMut2<'_, T>> {
-        let mut blocks = Vec::with_capacity(self.heads * self.spans.keys.len());
-        for shape in self.shapes() {
-            let (block, behind) = rest.split_at_mut(shape.0 * shape.1);
-            blocks.push(ArrayViewMut2::from_shape(shape, block).expect("the block was cut to its shape"));
-            rest = behind;
-        }
-        blocks
-    }
-
-    /// Drops elements of block `i`, whose rows are keyed by (query row, head).
-    fn drop_rows<T: Real>(self, i: usize, x: &mut ArrayViewMut2<'_, T>, mask: Mask, row_keys: &[u64]) {
-        if mask.is_off() {
-            return;
-        }
-        let first = self.spans.queries[i / self.heads];
-        let head = (i % self.heads) as u64;
-        for (t, mut row) in x.rows_mut().into_iter().enumerate() {
-            let row = row
-                .as_slice_mut()
-                .expect("a block of probabilities is contiguous");
-            mask.apply_row(random::key(&[row_keys[first + t], head]), row);
-        }
     }
 }
 

@@ -36,10 +36,15 @@ impl<T: Real> Embedding<T> {
     /// Adds the row of each index to the row of `y`.
     ///
     /// # Panics
-    /// If an index is outside the table.
+    /// If an index is outside the table, or `y` has not a row of the table's width for each.
     #[track_caller]
     pub fn forward(&self, ids: &[u32], y: &mut Buffer<T>) {
         assert_eq!(ids.len(), y.nrows(), "embedding: one index for each row");
+        assert_eq!(
+            self.weight.ncols(),
+            y.ncols(),
+            "embedding: rows of the table's width"
+        );
         let columns = y.ncols();
         let rows = y.flat_mut().par_chunks_mut(columns).zip(ids);
         rows.with_min_len(ROWS_PER_TASK).for_each(|(y, &id)| {
@@ -50,7 +55,15 @@ impl<T: Real> Embedding<T> {
 
     /// Adds each row of `dy` to the gradient's row of its index, except for `padding`, whose row is constant
     /// (`torch.nn.Embedding(padding_idx = …)`).
+    ///
+    /// # Panics
+    /// If an index is outside the table, or `dy` has not a row of the table's width for each.
     pub fn backward(ids: &[u32], dy: ArrayView2<'_, T>, padding: Option<u32>, grad: &mut Self) {
+        assert_eq!(
+            dy.dim(),
+            (ids.len(), grad.weight.ncols()),
+            "embedding: a row of the table's width for each index"
+        );
         let stripes: Vec<_> = grad
             .weight
             .axis_chunks_iter_mut(Axis(1), COLUMNS)

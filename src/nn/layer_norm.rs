@@ -55,6 +55,9 @@ impl<T: Real> LayerNorm<T> {
     }
 
     /// Normalises each row of `x`, whose memory becomes the cache.
+    ///
+    /// # Panics
+    /// If the rows have not one element for each weight.
     pub fn forward(&self, x: Buffer<T>, eps: f64, pool: &Pool<T>) -> (Buffer<T>, LayerNormCache<T>) {
         self.forward_rows(x, |_, _| (), eps, pool)
     }
@@ -90,6 +93,7 @@ impl<T: Real> LayerNorm<T> {
         pool: &Pool<T>,
     ) -> (Buffer<T>, LayerNormCache<T>) {
         let (n, h) = x.dim();
+        self.check(h);
         let (weight, bias, eps) = (slice(&self.weight), slice(&self.bias), T::of(eps));
         let mut y = pool.buffer(n, h);
         let mut xhat = x;
@@ -114,6 +118,9 @@ impl<T: Real> LayerNorm<T> {
     }
 
     /// [`LayerNorm::forward`] without a cache: `y` in the memory of `x`.
+    ///
+    /// # Panics
+    /// As [`LayerNorm::forward`].
     pub fn infer(&self, x: Buffer<T>, eps: f64) -> Buffer<T> {
         self.infer_rows(x, |_, _| (), eps)
     }
@@ -129,6 +136,7 @@ impl<T: Real> LayerNorm<T> {
 
     fn infer_rows(&self, x: Buffer<T>, prepare: impl Fn(usize, &mut [T]) + Sync, eps: f64) -> Buffer<T> {
         let h = x.ncols();
+        self.check(h);
         let (weight, bias, eps) = (slice(&self.weight), slice(&self.bias), T::of(eps));
         let mut y = x;
         let rows = y.flat_mut().par_chunks_mut(h).enumerate();
@@ -144,7 +152,19 @@ impl<T: Real> LayerNorm<T> {
         y
     }
 
+    /// Whether there are a weight and a bias for each of the `h` elements of a row.
+    fn check(&self, h: usize) {
+        assert_eq!(
+            (self.weight.len(), self.bias.len()),
+            (h, h),
+            "LayerNorm: a weight and a bias for each element of a row"
+        );
+    }
+
     /// Adds `dγ` and `dβ` to `grad` and returns `dx`.
+    ///
+    /// # Panics
+    /// If `dy` has not the shape of `x`.
     pub fn backward(
         &self,
         dy: &Buffer<T>,
@@ -153,6 +173,8 @@ impl<T: Real> LayerNorm<T> {
         pool: &Pool<T>,
     ) -> Buffer<T> {
         let h = dy.ncols();
+        self.check(h);
+        assert_eq!(dy.dim(), cache.xhat.dim(), "a gradient of the shape of x");
         let weight = slice(&self.weight);
         let mut dx = pool.buffer(dy.nrows(), h);
         let rows = dx
@@ -182,6 +204,8 @@ impl<T: Real> LayerNorm<T> {
     ) -> (Buffer<T>, Buffer<T>) {
         assert_eq!(dy.nrows(), row_keys.len(), "one key of dropout for each row");
         let (n, h) = dy.dim();
+        self.check(h);
+        assert_eq!(dy.dim(), cache.xhat.dim(), "a gradient of the shape of x");
         let weight = slice(&self.weight);
         let (mut dx, mut dr) = (pool.buffer(n, h), pool.buffer(n, h));
         let rows = dx

@@ -36,6 +36,9 @@ impl<T: Real> Linear<T> {
     }
 
     /// `y = x Wᵀ + b`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit together, as in the other functions.
     pub fn forward(&self, x: ArrayView2<'_, T>, pool: &Pool<T>) -> Buffer<T> {
         let mut y = pool.buffer(x.nrows(), self.bias.len());
         gemm::mul_add_row(x, self.weight.t(), self.bias.view(), y.view_mut());

@@ -7,6 +7,7 @@ use super::case::{Case, OracleError};
 use super::path;
 use super::tensor::{Data, Tensor};
 use crate::clip::{ClipPolicy, Extent, Partition, Role, Selection, Separator};
+use std::collections::{HashMap, HashSet};
 
 /// Elements that share one norm.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,9 +149,10 @@ struct Treatment<'a> {
 /// If two tensors have one name, a tie has no original, or the partition cannot cut a tensor.
 pub fn components(policy: &ClipPolicy, tensors: &[Tensor]) -> Result<Vec<Component>, OracleError> {
     let mut found: Vec<Component> = Vec::new();
-    let mut places = std::collections::HashMap::new();
+    let mut places = HashMap::new();
+    let mut names = HashSet::new();
     for (i, tensor) in tensors.iter().enumerate() {
-        if tensors[..i].iter().any(|other| other.name == tensor.name) {
+        if !names.insert(&tensor.name) {
             return Err(OracleError::Twice(tensor.name.clone()));
         }
         let Some(treatment) = treatment(policy, &tensor.name, tensors, tensors.len())? else {
@@ -298,7 +300,7 @@ fn uncut(partition: &Partition, tensor: &Tensor) -> OracleError {
     }
 }
 
-/// One part for each index of the axes that are not summed over, numbered in row-major order.
+/// One part for each index of the axes that are not summed over, numbered in row-major order; none if there is no element.
 fn units(name: &str, shape: &[usize], summed: &[usize]) -> Vec<Part> {
     let strides: Vec<usize> = (0..shape.len())
         .map(|axis| shape[axis + 1..].iter().product())
@@ -315,7 +317,11 @@ fn units(name: &str, shape: &[usize], summed: &[usize]) -> Vec<Part> {
             _ => axes.push((shape[axis], strides[axis])),
         }
     }
-    let count: usize = kept.iter().map(|&axis| shape[axis]).product();
+    let count: usize = if shape.contains(&0) && !kept.is_empty() {
+        0
+    } else {
+        kept.iter().map(|&axis| shape[axis]).product()
+    };
     let first = |number: usize| {
         let (mut rest, mut first) = (number, 0);
         for &axis in kept.iter().rev() {

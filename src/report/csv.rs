@@ -33,12 +33,43 @@ pub fn csv(header: &[&str], rows: &[Vec<Cell>]) -> String {
 
 fn cell(cell: &Cell) -> String {
     match cell {
-        Cell::Text(text) if text.contains([',', '"', '\n', '\r']) => {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        }
-        Cell::Text(text) => text.clone(),
+        Cell::Text(text) => words(text),
         Cell::Number(Some(x)) if x.is_finite() => significant(*x, 10).to_string(),
         Cell::Number(_) => String::new(),
         Cell::Count(count) => count.to_string(),
+    }
+}
+
+/// A text, quoted where it must be. A spreadsheet takes what begins with `=`, `+`, `-` or `@` for a formula and computes it;
+/// an apostrophe before it says that it is text.
+fn words(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = format!("{}{text}", if formula { "'" } else { "" });
+    if text.contains([',', '"', '\n', '\r']) {
+        return format!("\"{}\"", text.replace('"', "\"\""));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, csv};
+
+    #[test]
+    fn no_formulas() {
+        let cells = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "a=1", "=\"x\",y"];
+        let rows: Vec<Vec<Cell>> = cells.map(|text| vec![Cell::Text(text.to_owned())]).into();
+        let lines = [
+            "name",
+            "'=1+1",
+            "'+1",
+            "'-1",
+            "'@SUM(A1)",
+            "'\t=1",
+            "a=1",
+            "\"'=\"\"x\"\",y\"",
+            "",
+        ];
+        assert_eq!(csv(&["name"], &rows), lines.join("\n"));
     }
 }

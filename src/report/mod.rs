@@ -10,6 +10,7 @@ pub mod figure;
 mod html;
 mod markdown;
 mod number;
+pub(crate) mod terminal;
 
 pub use csv::csv;
 pub(crate) use html::escaped;

@@ -7,10 +7,12 @@
 mod bench;
 mod broken_model;
 mod builtin_model;
+mod damage;
 mod files;
 mod finetune;
 mod first;
 mod help;
+mod hostile;
 mod machine;
 mod not_finite;
 mod output_folder;

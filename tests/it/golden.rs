@@ -163,8 +163,8 @@ fn without_the_machine(path: &Path, bytes: Vec<u8>, out: &str) -> Option<Vec<u8>
         .extension()
         .is_some_and(|extension| extension == "json" || extension == "jsonl");
     match &*name {
-        // `cwgnc.json` says how data were read, and is no number of the run.
-        "journal.jsonl" | "lock" | "cwgnc.json" => None,
+        // `checksums.json` has the hashes of the others, wall times among them.
+        "journal.jsonl" | "lock" | "checksums.json" => None,
         _ if !is_json => Some(bytes),
         _ => {
             let values = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
@@ -194,10 +194,6 @@ fn strip(value: &mut Value) {
     };
     match value {
         Value::Object(map) => {
-            // The length in the tokenizers that `pretrain` makes is for other programs, and younger than the digests.
-            if map.contains_key("unk_token") {
-                map.shift_remove("model_max_length");
-            }
             let kept = std::mem::take(map).into_iter();
             *map = kept
                 .filter(|(key, _)| !of_the_machine(key))

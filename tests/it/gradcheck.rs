@@ -298,6 +298,7 @@ fn every_file_of_nn_is_in_the_table() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/nn");
     let entries = std::fs::read_dir(folder).expect("src/nn");
     let names = entries.map(|entry| entry.expect("an entry").path());
+    let names = names.filter(|path| path.is_file());
     let mut files: Vec<String> = names
         .map(|path| {
             path.file_stem()

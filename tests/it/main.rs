@@ -21,6 +21,7 @@ mod clip_more_laws;
 mod clip_stateful;
 mod clip_stream;
 mod clip_support;
+mod contracts;
 #[cfg(feature = "data")]
 mod data;
 #[cfg(feature = "data")]

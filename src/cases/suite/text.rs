@@ -2,13 +2,18 @@
 
 use super::{Judged, Outcome, Suite};
 use crate::oracle::Verdict;
+use crate::report::terminal::line;
 
 /// What is said where something had to be clipped.
 pub(super) const NOTHING_CLIPPED: &str =
     "nothing was to be clipped, and --require-clipped asks for it: lower the threshold";
 
-/// The report on all cases.
+/// The report on all cases; names are made safe for a terminal.
 pub(super) fn report(suite: &Suite) -> Vec<String> {
+    lines(suite).iter().map(|text| line(text)).collect()
+}
+
+fn lines(suite: &Suite) -> Vec<String> {
     let judged = &suite.judged;
     let mut lines = Vec::new();
     for one in judged {

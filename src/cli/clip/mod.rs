@@ -5,7 +5,7 @@ mod files;
 mod report;
 
 use super::oracle::{called, is_safetensors, separated};
-use super::{Error, print};
+use super::{Error, print, print_document};
 use crate::cases::sides::Sides;
 use crate::checkpoint::{self, CheckpointError};
 use crate::clip::{ClipError, ClipReport, ClipState, StreamError, clip_stream};
@@ -51,7 +51,7 @@ pub(super) fn command(args: &Clip) -> Result<u8, Error> {
         checkpoint::write_atomic(path, |out| write!(out, "{state}"))?;
     }
     if args.format == Format::Json || args.report_is_printed() {
-        return print(&format!(
+        return print_document(&format!(
             "{:#}",
             report::document(args, &sources, &report, stateful)
         ))

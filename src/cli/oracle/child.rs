@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -76,7 +76,8 @@ impl Program {
             .spawn()
             .map_err(|error| Error::Judge(format!("cannot start {}: {error}", program.to_string_lossy())))?;
         let (cases, to_write) = mpsc::channel::<Vec<u8>>();
-        let (found, answers) = mpsc::channel();
+        // Of a program that writes more than it is asked for, one message is kept and the rest stays in its pipe.
+        let (found, answers) = mpsc::sync_channel(1);
         let stderr = Arc::new(Mutex::new(Vec::new()));
         if let Some(mut stdin) = child.stdin.take() {
             thread::spawn(move || {
@@ -111,6 +112,11 @@ impl Program {
 
     /// Asks for the answer to a case, as the bytes of its file; an empty answer declines.
     pub(super) fn ask(&mut self, case: Vec<u8>, limit: Duration) -> Result<Vec<u8>, Silence> {
+        if let Ok(Message::Answer(_)) = self.answers.try_recv() {
+            let what =
+                "an answer to no case; it must write one for each case, and nothing before it is asked";
+            return Err(Silence::Garbage(what.to_owned()));
+        }
         if let Some(cases) = &self.cases {
             // If the writer has gone, so has the program, and the reader says so.
             let _ = cases.send(case);
@@ -178,7 +184,7 @@ fn ending(status: ExitStatus) -> String {
 }
 
 /// Reads messages until the pipe ends or holds something else.
-fn read_messages(mut stdout: impl Read, found: &Sender<Message>) {
+fn read_messages(mut stdout: impl Read, found: &SyncSender<Message>) {
     loop {
         let message = match read_message(&mut stdout) {
             Ok(Some(bytes)) => Message::Answer(bytes),

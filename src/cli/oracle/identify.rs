@@ -2,7 +2,7 @@
 //!
 //! One pair of files; a folder of pairs is [`pairs`]' matter.
 
-use super::super::{Error, aligned, print};
+use super::super::{Error, aligned, print, print_document};
 use super::args::{Format, Identify};
 use super::input::{about, answer, beside, called, sides, used};
 use super::pairs;
@@ -54,7 +54,7 @@ pub(in crate::cli) fn command(args: &Identify) -> Result<u8, Error> {
                 Format::Text => text(&found, threshold, &checked)
                     .iter()
                     .try_for_each(|line| print(line))?,
-                Format::Json => print(&format!("{:#}", document(&found, threshold, &checked)))?,
+                Format::Json => print_document(&format!("{:#}", document(&found, threshold, &checked)))?,
                 Format::Junit | Format::Html => return Err(no_junit()),
             }
             Ok(nothing)

@@ -5,7 +5,7 @@
 //! policy is tried like the others and has no advantage among them; with `--blind` it is not even tried unless the usual
 //! ones have it, so that what is found comes from the threshold alone.
 
-use super::super::{Error, aligned, print};
+use super::super::{Error, aligned, print, print_document};
 use super::args::{Format, Identify};
 use super::identify::{no_junit, pair, usual};
 use super::records::number;
@@ -81,7 +81,7 @@ pub(super) fn folder(args: &Identify, dir: &Path) -> Result<u8, Error> {
     }
     match args.format {
         Format::Text => summary(&found).iter().try_for_each(|line| print(line))?,
-        Format::Json => print(&format!("{:#}", document(&found)))?,
+        Format::Json => print_document(&format!("{:#}", document(&found)))?,
         Format::Junit | Format::Html => return Err(no_junit()),
     }
     Ok(u8::from(

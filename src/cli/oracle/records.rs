@@ -1,6 +1,6 @@
 //! Which report is printed.
 
-use super::super::{Error, print};
+use super::super::{Error, print_document};
 use super::args::Format;
 use crate::cases::Suite;
 use serde_json::{Value, json};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 /// Prints the report.
 pub(super) fn report(suite: &Suite, format: Format) -> Result<(), Error> {
     match format {
-        Format::Text => suite.to_string().lines().try_for_each(print),
+        Format::Text => print_document(&suite.to_string()),
         Format::Json => {
             let document: Value = serde_json::from_str(&suite.to_json()).unwrap_or_default();
-            print(&format!("{document:#}"))
+            print_document(&format!("{document:#}"))
         }
-        Format::Junit => print(&suite.to_junit()),
-        Format::Html => print(suite.to_html().trim_end()),
+        Format::Junit => print_document(&suite.to_junit()),
+        Format::Html => print_document(suite.to_html().trim_end()),
     }
 }
 

@@ -257,15 +257,13 @@ fn model<T: Real>(
     args: &Pretrain,
     config: &ModelConfig,
 ) -> Result<(MaskedLanguageModel<T>, Option<LoadReport>), Error> {
-    let mut model = MaskedLanguageModel::zeros(config);
-    let report = match &args.model {
-        Some(dir) => Some(checkpoint::load_into(
-            dir,
-            config,
-            Purpose::FineTuning,
-            &mut model,
-        )?),
-        None => None,
+    let zeros = MaskedLanguageModel::zeros;
+    let (mut model, report) = match &args.model {
+        Some(dir) => {
+            let (model, report) = checkpoint::load(dir, config, Purpose::FineTuning, zeros)?;
+            (model, Some(report))
+        }
+        None => (zeros(config), None),
     };
     let fresh = |name: &str| {
         report

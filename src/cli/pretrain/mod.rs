@@ -16,7 +16,7 @@ use super::output::{self, TrainingTotals};
 use super::progress::Progress;
 use super::record::{Start, start};
 use super::training::{add, check_finite, parameter_norms, training_line, warn_about_missing_gradients};
-use super::{Error, in_threads, machine, print, resume};
+use super::{Error, checksums, in_threads, machine, print, print_document, resume};
 use crate::checkpoint::{self, Width};
 use crate::data::TextEncoder;
 use crate::model::{MaskedLanguageModel, ModelConfig};
@@ -78,6 +78,7 @@ impl<'a, T: Real> Job<'a, T> {
         let start = start(args.resume, &args.output, &record, args.save_total_limit)?;
         let mut trainer = match &start {
             Start::From(path) => {
+                checksums::verify(path, args.quiet)?;
                 let (trainer, state) = resume::load_training(path, &inputs.config, adamw(args))?;
                 (totals.all_steps, totals.loss_sum) = (state.step, state.loss_sum);
                 let path = path.display();
@@ -122,7 +123,7 @@ impl<'a, T: Real> Job<'a, T> {
         };
         let text = checkpoint::read(&output.join(output::ALL))?;
         if json {
-            return print(String::from_utf8_lossy(&text).trim_end());
+            return print_document(String::from_utf8_lossy(&text).trim_end());
         }
         let problem = |error| Error::Resume(format!("{}: {error}", output.join(output::ALL).display()));
         let results: Value = serde_json::from_slice(&text).map_err(problem)?;

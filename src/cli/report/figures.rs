@@ -7,6 +7,7 @@ use super::updates;
 use crate::report::Figure;
 use crate::report::figure::{Line, Panel, Panels, Row, Scale, Strip, panels, strip};
 use crate::study::stats::{quantile, sd, summary::sorted};
+use std::collections::HashSet;
 
 /// A figure that others are changed from.
 pub(super) fn blank() -> Panels {
@@ -48,6 +49,15 @@ pub(super) fn figures(task: &Task<'_>, logs: &Logs, layer: Option<usize>) -> Vec
         let logs: Vec<&Log> = logs.of(place).collect();
         figures.extend(logs::maps(task, condition, &logs));
         figures.extend(updates::updates(task, condition, &logs));
+    }
+    // Two names may become one, as may a condition's and a word of ours; then each has a file of its own.
+    let mut taken = HashSet::new();
+    for figure in &mut figures {
+        let name = figure.name.clone();
+        let mut names = (2..).map(|i| format!("{name}-{i}"));
+        while !taken.insert(figure.name.to_lowercase()) {
+            figure.name = names.next().unwrap_or_default();
+        }
     }
     figures
 }

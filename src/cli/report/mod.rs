@@ -14,7 +14,7 @@ mod series;
 mod tables;
 mod updates;
 
-use super::{Error, aligned, print, progress};
+use super::{Error, aligned, print, print_document, progress};
 use crate::checkpoint;
 use crate::report::{html, markdown};
 use analysis::Task;
@@ -25,13 +25,17 @@ use std::path::Path;
 
 /// Runs the command.
 pub(super) fn command(args: &Report) -> Result<(), Error> {
-    let runs = records::read(&args.dir)?;
-    let tasks = analysis::analyse(&runs, args)?;
+    let records = records::read(&args.dir)?;
+    let unfinished = records.unfinished();
+    if let (Some(text), false) = (&unfinished, args.quiet) {
+        progress::say(&format!("warning: {text}"));
+    }
+    let tasks = analysis::analyse(&records.runs, args)?;
     let mut logs = Vec::new();
     for task in &tasks {
         logs.push(read_logs(args, task)?);
     }
-    let document = page::document(args, &tasks, &logs)?;
+    let document = page::document(args, unfinished, &tasks, &logs)?;
     let output = args.output.clone().unwrap_or_else(|| args.dir.join("report"));
     let folder = output.join("figures");
     std::fs::create_dir_all(&folder).map_err(|source| Error::Folder {
@@ -49,7 +53,7 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
         progress::say(&format!("written: {}", output.join("report.html").display()));
     }
     if args.json {
-        return print(&format!("{:#}", tables::json(&tasks)));
+        return print_document(&format!("{:#}", tables::json(&tasks)));
     }
     for task in &tasks {
         let table = tables::summary(task, "sd");

@@ -23,11 +23,20 @@ const LIMITS: [&str; 6] = [
 ];
 
 /// The whole report.
-pub(super) fn document(args: &Report, tasks: &[Task<'_>], logs: &[Logs]) -> Result<Document, Error> {
+pub(super) fn document(
+    args: &Report,
+    unfinished: Option<String>,
+    tasks: &[Task<'_>],
+    logs: &[Logs],
+) -> Result<Document, Error> {
     let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
     let mut document = Document {
         title: format!("Stability over seeds: {}", names.join(", ")),
-        blocks: vec![Block::Paragraph(introduction(args, tasks))],
+        blocks: unfinished
+            .map(|text| Block::Paragraph(format!("Note: {text}.")))
+            .into_iter()
+            .chain([Block::Paragraph(introduction(args, tasks))])
+            .collect(),
     };
     let deviation = if args.ddof == 0 {
         "sd (population)"

@@ -1,7 +1,8 @@
-//! The records of a study: `results.jsonl`, read line by line and checked.
+//! The records of a study: its journal, or `results.jsonl`, read line by line and checked.
 
 use crate::checkpoint;
 use crate::cli::Error;
+use crate::cli::study::{self, JOURNAL};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
@@ -36,32 +37,69 @@ pub(super) struct Run {
     pub(super) best: Option<f64>,
 }
 
-/// Reads the results of the study in a folder, in their order.
-pub(super) fn read(dir: &Path) -> Result<Vec<Run>, Error> {
-    let path = dir.join(RESULTS);
-    if !path.is_file() {
-        let why = if !dir.is_dir() {
-            "there is no such folder"
-        } else if dir.join("study.toml").exists() {
-            "the study has no results.jsonl yet: go on with it to its end (cwgnc study --resume)"
-        } else {
-            "not the folder of a study: it has no results.jsonl"
-        };
-        return Err(Error::Usage(format!("{}: {why}", dir.display())));
+/// The records of a study, in the order of its plan.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// The runs that have ended.
+    pub(super) runs: Vec<Run>,
+    /// The runs that there will be.
+    pub(super) planned: usize,
+}
+
+impl Records {
+    /// What a report on a study says that has not come to its end.
+    pub(super) fn unfinished(&self) -> Option<String> {
+        let (done, all) = (self.runs.len(), self.planned);
+        (done < all).then(|| {
+            format!("the study is not finished: {done} of {all} runs have ended, and this report is of these")
+        })
+    }
+}
+
+/// Reads the records of the study in a folder: of its journal, which has checksums and is there from the first run on, or
+/// where there is none of `results.jsonl`.
+pub(super) fn read(dir: &Path) -> Result<Records, Error> {
+    if !dir.is_dir() {
+        return Err(Error::Usage(format!(
+            "{}: there is no such folder",
+            dir.display()
+        )));
     }
     check_version(&dir.join("study.json"))?;
-    let bytes = checkpoint::read(&path)?;
-    let (mut runs, mut seen) = (Vec::new(), BTreeSet::new());
-    for (number, line) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
-        let wrong = |what: String| Error::Report(format!("{} line {number}: {what}", path.display()));
-        if !line.ends_with(b"\n") {
-            return Err(wrong(
-                "the line is cut off; cwgnc study --resume writes the file again".to_owned(),
-            ));
+    let results = dir.join(RESULTS);
+    let written = if results.is_file() {
+        lines(&results)?
+    } else {
+        Vec::new()
+    };
+    let (source, lines, planned) = match study::finished(dir)? {
+        Some((records, planned)) => {
+            if let Some(at) = written.iter().position(|line| !records.contains(line)) {
+                return Err(Error::Report(format!(
+                    "{} line {}: not what {JOURNAL} says; cwgnc study --resume writes the file again",
+                    results.display(),
+                    at + 1
+                )));
+            }
+            (dir.join(JOURNAL), records, planned)
         }
-        let line: Value =
-            serde_json::from_slice(line).map_err(|error| wrong(format!("not a record of a run: {error}")))?;
-        let run = run(&line).map_err(wrong)?;
+        None if results.is_file() => {
+            let planned = written.len();
+            (results, written, planned)
+        }
+        None => {
+            let why = if dir.join("study.toml").exists() {
+                "no run of the study has ended: begin it, or go on with it (cwgnc study --resume)"
+            } else {
+                "not the folder of a study: it has no results.jsonl"
+            };
+            return Err(Error::Usage(format!("{}: {why}", dir.display())));
+        }
+    };
+    let (mut runs, mut seen) = (Vec::new(), BTreeSet::new());
+    for (number, line) in (1..).zip(&lines) {
+        let wrong = |what: String| Error::Report(format!("{} line {number}: {what}", source.display()));
+        let run = run(line).map_err(wrong)?;
         if !seen.insert(run.id.clone()) {
             return Err(wrong(format!("run {} is there before", run.id)));
         }
@@ -70,10 +108,28 @@ pub(super) fn read(dir: &Path) -> Result<Vec<Run>, Error> {
     if runs.is_empty() {
         return Err(Error::Usage(format!(
             "{}: the study has no finished run",
-            path.display()
+            source.display()
         )));
     }
-    Ok(runs)
+    Ok(Records { runs, planned })
+}
+
+/// The lines of `results.jsonl`.
+fn lines(path: &Path) -> Result<Vec<Value>, Error> {
+    let bytes = checkpoint::read(path)?;
+    let mut lines = Vec::new();
+    for (number, line) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
+        let wrong = |what: String| Error::Report(format!("{} line {number}: {what}", path.display()));
+        if !line.ends_with(b"\n") {
+            return Err(wrong(
+                "the line is cut off; cwgnc study --resume writes the file again".to_owned(),
+            ));
+        }
+        lines.push(
+            serde_json::from_slice(line).map_err(|error| wrong(format!("not a record of a run: {error}")))?,
+        );
+    }
+    Ok(lines)
 }
 
 /// Whether the folder is of this version of the format; a folder that does not say is taken as it is.

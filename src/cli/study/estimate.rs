@@ -13,7 +13,7 @@ use crate::cli::inputs::Inputs;
 use crate::cli::plan::{adamw, plan};
 use crate::cli::progress::{Progress, clock};
 use crate::cli::score::scores;
-use crate::cli::{Error, aligned, print};
+use crate::cli::{Error, aligned, print, print_document};
 use crate::real::Real;
 use crate::study::{PlannedRun, Study};
 use crate::train::{Run, Trainer};
@@ -205,7 +205,7 @@ fn row(
 }
 
 fn print_plan(study: &Study, rows: &[Row], split: Split) -> Result<(), Error> {
-    print(&super::file::write(study)?)?;
+    print_document(&super::file::write(study)?)?;
     let heading = ["task", "condition", "examples", "steps", "runs", "time of one"];
     let mut lines = vec![heading.map(str::to_owned).to_vec()];
     for row in rows {

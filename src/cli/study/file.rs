@@ -40,6 +40,12 @@ struct Reader<'a> {
 /// Reads the text of a study file; `place` is what messages call it.
 pub(super) fn read(place: &str, text: &str, flags: &Flags) -> Result<StudyFile, Error> {
     let reader = Reader { place, text, flags };
+    if let Some(line) = too_deep(text) {
+        return Err(Error::Usage(format!(
+            "{place} line {line}: more than {MOST_BRACKETS} brackets in one another, or a key of more than {MOST_DOTS} parts; \
+             a study needs three"
+        )));
+    }
     let root: Map<String, Value> =
         basic_toml::from_str(text).map_err(|error| Error::Usage(format!("{place}: {error}")))?;
     let mut file = StudyFile::default();
@@ -60,6 +66,31 @@ pub(super) fn read(place: &str, text: &str, flags: &Flags) -> Result<StudyFile, 
         }
     }
     Ok(file)
+}
+
+/// Brackets in one another, and dots in a key. The parser calls itself for each, and far more of them end its stack.
+const MOST_BRACKETS: usize = 64;
+const MOST_DOTS: usize = 256;
+
+/// The line, from 1, where brackets or keys are too deep. Strings and comments are not told from the rest: none has so many.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut line, mut open, mut dots) = (1, 0_usize, 0);
+    for c in text.chars() {
+        match c {
+            '[' | '{' => open += 1,
+            ']' | '}' => open = open.saturating_sub(1),
+            '.' => dots += 1,
+            '\n' => line += 1,
+            _ => {}
+        }
+        if matches!(c, '[' | ']' | '{' | '}' | '\n' | ',' | '=') {
+            dots = 0;
+        }
+        if open > MOST_BRACKETS || dots > MOST_DOTS {
+            return Some(line);
+        }
+    }
+    None
 }
 
 impl Reader<'_> {
@@ -214,7 +245,14 @@ pub(super) fn write(study: &Study) -> Result<String, Error> {
         Value::Object(pairs.collect())
     };
     let mut root = Map::new();
-    root.insert("seeds".to_owned(), study.seeds.clone().into());
+    // A number of TOML has 63 bits; a list as a text has no such end.
+    let seeds = if study.seeds.iter().all(|&seed| i64::try_from(seed).is_ok()) {
+        study.seeds.clone().into()
+    } else {
+        let each = study.seeds.iter().map(|seed| format!("{seed},"));
+        Value::String(each.collect())
+    };
+    root.insert("seeds".to_owned(), seeds);
     root.insert("common".to_owned(), table(&study.common));
     root.insert("task".to_owned(), tables(&study.tasks));
     root.insert("condition".to_owned(), tables(&study.conditions));

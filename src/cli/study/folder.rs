@@ -11,16 +11,12 @@
 
 use super::file;
 use super::flags::Flags;
-use super::journal::{Entries, Journal};
+use super::journal::{Entries, JOURNAL, Journal};
+use super::versions::{PORTABLE, check_version, read_versions, version_differences, versions};
 use crate::checkpoint;
-use crate::cli::corpus::Corpus;
-use crate::cli::settings::differences;
 use crate::cli::{Error, output};
-use crate::data::Metric;
-use crate::embedded;
-use crate::gemm;
 use crate::study::{PlannedRun, Study};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -28,11 +24,9 @@ use std::path::{Path, PathBuf};
 pub(super) const STUDY: &str = "study.toml";
 pub(super) const VERSIONS: &str = "study.json";
 pub(super) const RESULTS: &str = "results.jsonl";
-/// In `study.json`, in a record and in `run.json`: whether the numbers are those of every machine with fused multiply-add.
-pub(super) const PORTABLE: &str = "portable";
 const LOCK: &str = "lock";
-/// The version of the files of a study's folder.
-const FORMAT: u64 = 1;
+/// There while a merge fills the folder.
+const MERGING: &str = "merging";
 
 /// The folder of a study that this process works in.
 #[derive(Debug)]
@@ -110,25 +104,44 @@ impl Folder {
         })
     }
 
-    /// A new folder for the runs of shards, which have been found to be of this study.
+    /// A new folder for the runs of shards, which have been found to be of this study. `fill` puts them in and gives what
+    /// `study.json` holds; `study.toml` comes last, so that a merge that was killed leaves no study. It leaves `merging`, and
+    /// is done anew.
     pub(super) fn open_merged(
         path: &Path,
         study: Study,
-        versions: &Map<String, Value>,
+        fill: impl FnOnce(&Self) -> Result<Map<String, Value>, Error>,
     ) -> Result<Self, Error> {
-        if !is_unused(path)? {
+        let mark = path.join(MERGING);
+        if path.join(STUDY).exists() {
             let path = path.display();
-            return Err(Error::Usage(format!("output folder {path} is not empty")));
+            return Err(Error::Usage(format!(
+                "output folder {path} holds a study; merge into a new one"
+            )));
+        }
+        let was_killed = mark.exists();
+        if !was_killed && !is_unused(path)? {
+            let path = path.display();
+            return Err(Error::Usage(format!(
+                "output folder {path} is not empty; merge into a new one"
+            )));
         }
         make(path)?;
         let lock = lock(path, Use::Alone)?;
-        write_study(path, &study, versions)?;
-        Ok(Self {
+        if was_killed {
+            remove_merge(path)?;
+        }
+        checkpoint::write_atomic(&mark, |out| out.write_all(b"cwgnc study merge works here\n"))?;
+        let folder = Self {
             path: path.to_owned(),
             study,
             journal: Journal::new(path),
             _lock: lock,
-        })
+        };
+        let versions = fill(&folder)?;
+        write_study(path, &folder.study, &versions)?;
+        fs::remove_file(&mark).map_err(|source| Error::Folder { path: mark, source })?;
+        Ok(folder)
     }
 
     /// The folder of a run.
@@ -172,7 +185,42 @@ impl Folder {
     }
 }
 
-fn make(path: &Path) -> Result<(), Error> {
+/// Removes what a merge wrote that was killed. Nothing else can be there: a merge begins in an empty folder.
+fn remove_merge(path: &Path) -> Result<(), Error> {
+    let whole = ["runs", VERSIONS, RESULTS, JOURNAL];
+    for name in whole
+        .map(|name| path.join(name))
+        .iter()
+        .filter(|path| path.exists())
+    {
+        let removed = if name.is_dir() {
+            fs::remove_dir_all(name)
+        } else {
+            fs::remove_file(name)
+        };
+        removed.map_err(|source| Error::Folder {
+            path: name.clone(),
+            source,
+        })?;
+    }
+    remove_left_overs(path)
+}
+
+/// The finished runs of the study in a folder, in the order of its plan, and how many runs the plan has; none if there is no
+/// study, or none of its runs has ended.
+pub(in crate::cli) fn finished(path: &Path) -> Result<Option<(Vec<Value>, usize)>, Error> {
+    let journal = Journal::new(path);
+    if !path.join(STUDY).is_file() || !journal.path().is_file() {
+        return Ok(None);
+    }
+    let study = read_study(path, &Flags::new())?;
+    let mut records = journal.read()?.records;
+    let runs = study.runs();
+    let in_order = runs.iter().filter_map(|run| records.remove(&run.id()));
+    Ok(Some((in_order.map(Value::Object).collect(), runs.len())))
+}
+
+pub(super) fn make(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(|source| Error::Folder {
         path: path.to_owned(),
         source,
@@ -223,122 +271,6 @@ pub(super) fn read_study(path: &Path, flags: &Flags) -> Result<Study, Error> {
     let file = path.join(STUDY);
     let text = String::from_utf8_lossy(&checkpoint::read(&file)?).into_owned();
     file::read_resolved(&file.display().to_string(), &text, flags)
-}
-
-/// A folder's `study.json`.
-pub(super) fn read_versions(path: &Path) -> Result<Map<String, Value>, Error> {
-    let file = path.join(VERSIONS);
-    serde_json::from_slice(&checkpoint::read(&file)?)
-        .map_err(|error| Error::Study(format!("{}: not valid JSON: {error}", file.display())))
-}
-
-/// Where two `study.json` differ. Numbers of machines of both kinds go together only where they are asked to be `mixed`.
-pub(super) fn version_differences(
-    was: &Map<String, Value>,
-    now: &Map<String, Value>,
-    mixed: bool,
-) -> Vec<String> {
-    let (mut was, mut now) = (flat(was), flat(now));
-    let kinds = (was.shift_remove(PORTABLE), now.shift_remove(PORTABLE));
-    let mut changed = differences(&was, &now);
-    if kinds.0 != kinds.1 && !mixed {
-        let shown = |kind: Option<Value>| kind.unwrap_or_default();
-        changed.push(format!(
-            "{PORTABLE}: was {}, now {}: of one machine and another without fused multiply-add, whose numbers differ in \
-             their last digits; --mixed-machines takes both",
-            shown(kinds.0),
-            shown(kinds.1)
-        ));
-    }
-    changed
-}
-
-/// Records of another version of the program or of the format may mean something else.
-pub(super) fn check_version(path: &Path, versions: &Map<String, Value>) -> Result<(), Error> {
-    let (format, version) = (&versions["format"], &versions["cwgnc_version"]);
-    if *format != json!(FORMAT) || *version != json!(env!("CARGO_PKG_VERSION")) {
-        return Err(Error::Usage(format!(
-            "{}: made by cwgnc {} with study format {format}; this is cwgnc {} with format {FORMAT}",
-            path.join(VERSIONS).display(),
-            version.as_str().unwrap_or("?"),
-            env!("CARGO_PKG_VERSION"),
-        )));
-    }
-    Ok(())
-}
-
-/// What a study's numbers depend on beside its settings.
-fn versions(study: &Study, flags: &Flags) -> Result<Map<String, Value>, Error> {
-    let (mut models, mut data) = (Map::new(), Map::new());
-    let mut seen = BTreeSet::new();
-    let first = study.seeds[0];
-    for run in study.runs().iter().filter(|run| run.seed == first) {
-        let args = flags.parse(&run.settings()).map_err(Error::Usage)?;
-        if seen.insert(format!("model {}", args.model.dir.display())) {
-            models.extend(model_files(&args.model.dir)?);
-        }
-        let sources = [&args.data.data, &args.train_file, &args.data.validation_file];
-        if seen.insert(format!("data {:?} {sources:?}", args.data.task)) {
-            let corpus = Corpus::for_finetuning(&args)?;
-            if corpus.headline == Metric::MeanSquaredError {
-                return Err(Error::Usage(format!(
-                    "task {}: a study compares a metric of which more is better; a file with numbers as labels has \
-                     the mean squared error alone",
-                    run.task.name
-                )));
-            }
-            for source in corpus.train.iter().chain(&corpus.dev) {
-                let (path, hash) = source.fingerprint()?;
-                data.insert(path, hash.into());
-            }
-        }
-    }
-    let versions = json!({
-        "format": FORMAT,
-        "cwgnc_version": env!("CARGO_PKG_VERSION"),
-        PORTABLE: gemm::is_portable(),
-        "model_files": models,
-        "data_files": data,
-    });
-    Ok(versions.as_object().cloned().unwrap_or_default())
-}
-
-/// The hashes of the files in a model's folder that a run may read.
-fn model_files(dir: &Path) -> Result<Map<String, Value>, Error> {
-    let is_read = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let kinds = [".json", ".safetensors", ".txt"];
-        path.is_file() && !name.starts_with('.') && kinds.iter().any(|kind| name.ends_with(kind))
-    };
-    // An unreadable folder is an error of its `config.json`.
-    checkpoint::read_config(dir)?;
-    let paths = match embedded::names(dir) {
-        Some(names) => names.iter().map(|name| dir.join(name)).collect(),
-        None => output::entries(dir)?
-            .into_iter()
-            .filter(is_read)
-            .collect::<Vec<_>>(),
-    };
-    let mut files = Map::new();
-    for path in paths {
-        let hash = checkpoint::fnv1a64(&checkpoint::read(&path)?);
-        files.insert(path.display().to_string(), hash.into());
-    }
-    Ok(files)
-}
-
-/// `study.json` with its tables flattened, to be compared entry by entry.
-fn flat(versions: &Map<String, Value>) -> Map<String, Value> {
-    let mut flat = Map::new();
-    for (key, value) in versions {
-        match value {
-            Value::Object(table) => flat.extend(table.clone()),
-            value => {
-                flat.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    flat
 }
 
 /// Whether a folder is new, empty, or holds only what a process left that died before the study began.

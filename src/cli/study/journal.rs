@@ -1,9 +1,9 @@
 //! `journal.jsonl`: one line for each finished run, on the disk before anything else happens.
 //!
-//! A line is the run's record and its wall time. Several processes may append to one journal; each holds the file's lock
+//! A line is the run's record, its wall time and a checksum of both, so that a damaged line is told. Several processes may append to one journal; each holds the file's lock
 //! while it does. A process that dies while it writes leaves half a line, which is cut off by whoever comes next.
 
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::{CheckpointError, fnv1a64};
 use crate::cli::Error;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -13,6 +13,14 @@ use std::path::{Path, PathBuf};
 
 /// The name of the wall time in a line; the one field that is not the same in every repetition.
 pub(super) const SECONDS: &str = "seconds";
+
+/// Its name in a study's folder.
+pub(in crate::cli) const JOURNAL: &str = "journal.jsonl";
+
+/// The name of a line's last field, the hash of what stands before it.
+const CHECKSUM: &str = "checksum";
+/// What stands between that and the hash.
+const MARK: &str = ",\"checksum\":\"";
 
 /// A study's journal.
 #[derive(Clone, Debug)]
@@ -34,7 +42,7 @@ pub(super) struct Entries {
 impl Journal {
     pub(super) fn new(study: &Path) -> Self {
         Self {
-            path: study.join("journal.jsonl"),
+            path: study.join(JOURNAL),
         }
     }
 
@@ -44,7 +52,7 @@ impl Journal {
 
     /// Reads all whole lines; a study that has not begun has none.
     pub(super) fn read(&self) -> Result<Entries, Error> {
-        let bytes = match std::fs::read(&self.path) {
+        let bytes = match crate::embedded::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(source) => {
@@ -60,8 +68,14 @@ impl Journal {
         for (number, line) in bytes[..whole].split_inclusive(|&byte| byte == b'\n').enumerate() {
             let wrong =
                 |what: &str| Error::Study(format!("{} line {}: {what}", self.path.display(), number + 1));
+            if !is_whole(line) {
+                return Err(wrong(
+                    "damaged: its bytes are not those that were written; take the line out, and --resume repeats the run",
+                ));
+            }
             let mut record: Map<String, Value> = serde_json::from_slice(line)
                 .map_err(|error| wrong(&format!("not a record of a run: {error}")))?;
+            record.shift_remove(CHECKSUM);
             let seconds = record.shift_remove(SECONDS).and_then(|seconds| seconds.as_f64());
             let (Some(id), Some(seconds)) = (record.get("run").and_then(Value::as_str), seconds) else {
                 return Err(wrong(&format!("no `run` or no `{SECONDS}`")));
@@ -80,7 +94,7 @@ impl Journal {
     pub(super) fn append(&self, record: &Map<String, Value>, seconds: f64) -> Result<(), Error> {
         let mut line = record.clone();
         line.insert(SECONDS.to_owned(), seconds.into());
-        self.append_line(&Value::Object(line).to_string())
+        self.append_line(&with_checksum(&Value::Object(line).to_string()))
             .map_err(|source| {
                 let path = self.path.clone();
                 CheckpointError::Write { path, source }.into()
@@ -112,4 +126,48 @@ fn whole_lines(bytes: &[u8]) -> usize {
         .iter()
         .rposition(|&byte| byte == b'\n')
         .map_or(0, |last| last + 1)
+}
+
+/// A JSON object with one field more: the hash of all that stands before that field.
+fn with_checksum(object: &str) -> String {
+    let body = object.strip_suffix('}').unwrap_or(object);
+    format!("{body}{MARK}{}\"}}", fnv1a64(body.as_bytes()))
+}
+
+/// Whether a line is as it was written; one of an older version has no checksum and is taken as it is.
+fn is_whole(line: &[u8]) -> bool {
+    let Ok(line) = str::from_utf8(line) else {
+        return false;
+    };
+    match line.rsplit_once(MARK) {
+        Some((body, hash)) => hash.trim_end() == format!("{}\"}}", fnv1a64(body.as_bytes())),
+        // A hash without its name is a damaged name.
+        None => !line.contains("\"fnv1a64:"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_whole, with_checksum};
+
+    /// Every bit of a line counts, and the line is JSON with its fields as they were.
+    #[test]
+    fn a_flipped_bit_is_told() {
+        let object = r#"{"run":"rte/control/seed-1","value":0.5,"curve":[{"step":3}],"seconds":1.25}"#;
+        let line = with_checksum(object);
+        let read: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(
+            (read["value"].as_f64(), read["seconds"].as_f64()),
+            (Some(0.5), Some(1.25))
+        );
+        assert!(is_whole(line.as_bytes()) && is_whole(format!("{line}\n").as_bytes()));
+        assert!(is_whole(object.as_bytes()), "a line of an older version");
+        for bit in 0..8 * line.len() {
+            let mut bytes = line.clone().into_bytes();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            // The line's own end may become white space, which says the same.
+            let same = bytes.trim_ascii_end() == line.as_bytes().trim_ascii_end();
+            assert!(same || !is_whole(&bytes), "bit {bit}");
+        }
+    }
 }

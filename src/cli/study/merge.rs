@@ -2,13 +2,16 @@
 
 use super::args::Merge;
 use super::flags::Flags;
-use super::folder::{Folder, PORTABLE, STUDY, check_version, read_study, read_versions, version_differences};
+use super::folder::{Folder, make, read_study};
 use super::journal::{Entries, Journal};
+use super::versions::{PORTABLE, check_version, read_versions, version_differences};
+use crate::checkpoint;
 use crate::cli::progress::say;
 use crate::cli::report::{self, args::Report};
 use crate::cli::{Error, output};
+use crate::study::PlannedRun;
 use serde_json::Value;
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Runs the command.
@@ -50,23 +53,24 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
             }
         }
     }
-    if args.output.join(STUDY).exists() {
-        let output = args.output.display();
-        return Err(Error::Usage(format!(
-            "output folder {output} holds a study; merge into a new one"
-        )));
+    let planned: BTreeSet<String> = study.runs().iter().map(PlannedRun::id).collect();
+    if let Some((id, path)) = places.iter().find(|(id, _)| !planned.contains(id)) {
+        let journal = Journal::new(path).path().display().to_string();
+        return Err(Error::Study(format!("{journal}: run {id} is not in the study")));
     }
-    let folder = Folder::open_merged(&args.output, study, &versions)?;
-    for (id, place) in &places {
-        copy(&place.join("runs").join(id), &folder.run(id))?;
-    }
-    for run in folder.study.runs() {
-        let id = run.id();
-        if let Some(record) = merged.records.get(&id) {
-            folder.journal.append(record, merged.seconds[&id])?;
+    let folder = Folder::open_merged(&args.output, study, |folder| {
+        for (id, place) in &places {
+            copy(&place.join("runs").join(id), &folder.run(id))?;
         }
-    }
-    folder.write_results(&merged)?;
+        for run in folder.study.runs() {
+            let id = run.id();
+            if let Some(record) = merged.records.get(&id) {
+                folder.journal.append(record, merged.seconds[&id])?;
+            }
+        }
+        folder.write_results(&merged)?;
+        Ok(versions)
+    })?;
     let (done, all) = (merged.records.len(), folder.study.runs().len());
     if !args.quiet && done < all {
         let output = args.output.display();
@@ -77,19 +81,22 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
     report::command(&Report::of(&folder.path, args.json, args.quiet))
 }
 
-/// Copies a folder with everything in it.
+/// Copies a folder with everything in it; each file is there whole or not at all.
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let fail = |path: &Path| {
-        let path = path.to_owned();
-        |source| Error::Folder { path, source }
-    };
-    fs::create_dir_all(to).map_err(fail(to))?;
+    make(to)?;
     for path in output::entries(from)? {
         let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_symlink() {
+            return Err(Error::Study(format!(
+                "{}: a symbolic link; merge copies what lies in a study's folder itself",
+                path.display()
+            )));
+        }
         if path.is_dir() {
             copy(&path, &target)?;
         } else {
-            fs::copy(&path, &target).map_err(fail(&target))?;
+            let bytes = checkpoint::read(&path)?;
+            checkpoint::write_atomic(&target, |out| out.write_all(&bytes))?;
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ mod journal;
 mod merge;
 mod resolve;
 mod run;
+mod versions;
 
 use super::report::{self, args::Report};
 use super::{Error, machine, progress};
@@ -25,8 +26,10 @@ use args::{StudyArgs, StudyCommand};
 use board::Board;
 use engine::Split;
 use flags::Flags;
+pub(super) use folder::finished;
 use folder::{Folder, Use};
 use journal::Entries;
+pub(super) use journal::JOURNAL;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.

@@ -1,7 +1,7 @@
 //! One run of a study: a fine-tuning in its own folder, and the record that it leaves.
 
 use super::flags::Flags;
-use super::folder::PORTABLE;
+use super::versions::PORTABLE;
 use crate::checkpoint;
 use crate::cli::finetune::{self, Facts};
 use crate::cli::{Error, output, resume};
@@ -49,7 +49,7 @@ pub(super) fn perform(
 /// Whether there is a `run.json` of a machine whose numbers are like this one's. A run that one of the other kind left
 /// unfinished is begun anew.
 fn is_of_this_kind(run: &Path) -> bool {
-    let record = std::fs::read(run).ok();
+    let record = crate::embedded::read(run).ok();
     let record: Option<Value> = record.and_then(|text| serde_json::from_slice(&text).ok());
     record.is_some_and(|record| record[PORTABLE] == gemm::is_portable())
 }

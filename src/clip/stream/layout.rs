@@ -1,5 +1,6 @@
 //! Where the units of a tensor lie in the order of its elements.
 
+use crate::clip::plan::units;
 use crate::clip::scaling::Extent;
 use std::ops::Range;
 
@@ -44,7 +45,7 @@ impl Layout {
     /// Of a tensor of this shape whose units are summed over these axes; none: the tensor is one unit.
     pub(super) fn new(shape: &[usize], summed: Option<&[usize]>) -> Self {
         let kept = |axis: &usize| summed.is_some_and(|summed| !summed.contains(axis));
-        let units = (0..shape.len()).filter(kept).map(|axis| shape[axis]).product();
+        let units = summed.map_or(1, |summed| units(shape, summed));
         let elements: usize = shape.iter().product();
         let own: Vec<usize> = (0..shape.len())
             .filter(|axis| !kept(axis))

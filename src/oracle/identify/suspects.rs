@@ -122,6 +122,14 @@ fn partitions(case: &Case) -> Vec<Partition> {
         0 | 1 => 0,
         rank => rank,
     };
+    // Axes that are 1 long everywhere all give units of one element; the first of them stands for the others.
+    let is_long = |axis: &usize| {
+        case.before
+            .iter()
+            .any(|tensor| tensor.shape.get(*axis).is_some_and(|&n| n != 1))
+    };
+    let short = (0..axes).find(|axis| !is_long(axis));
+    let along = (0..axes).filter(|axis| is_long(axis) || Some(*axis) == short);
     let units = [Partition::Row, Partition::OptaxUnit]
         .into_iter()
         .take(if axes == 0 { 0 } else { 2 });
@@ -133,7 +141,7 @@ fn partitions(case: &Case) -> Vec<Partition> {
     ];
     let mut found = vec![case.policy.partition.clone()];
     let candidates = whole.into_iter().chain(units);
-    for partition in candidates.chain((0..axes).map(|axis| Partition::Axes(vec![axis]))) {
+    for partition in candidates.chain(along.map(|axis| Partition::Axes(vec![axis]))) {
         let policy = ClipPolicy {
             partition: partition.clone(),
             ..case.policy.clone()

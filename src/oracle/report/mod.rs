@@ -9,6 +9,7 @@ use super::declared::Reduction;
 use super::interval::Interval;
 use super::verdict::{ComponentJudgement, Judgement, Place, Verdict};
 use crate::clip::{ClipPolicy, Clipped, Rule};
+use crate::report::terminal::{aligned, line};
 use std::fmt;
 use std::fmt::Write;
 
@@ -21,8 +22,9 @@ const MISMATCHES: usize = 5;
 impl fmt::Display for Judgement {
     /// The first line, what was asked, the components, the first mismatches, and advice.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.headline())?;
-        self.details().iter().try_for_each(|line| write!(f, "\n  {line}"))
+        f.write_str(&line(&self.headline()))?;
+        let mut details = self.details().into_iter();
+        details.try_for_each(|detail| write!(f, "\n  {}", line(&detail)))
     }
 }
 
@@ -31,24 +33,6 @@ impl Judgement {
     pub fn details(&self) -> Vec<String> {
         lines(self)
     }
-}
-
-/// Columns two blanks apart.
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }
 
 /// The judgement: components, the first mismatches, advice.

@@ -80,6 +80,17 @@ pub(super) fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A copy of a folder with all that is below it.
+pub(super) fn copy_all(from: &Path, to: &Path) {
+    copy(from, to);
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_all(&entry.path(), &to.join(entry.file_name()));
+        }
+    }
+}
+
 /// A fresh folder with a copy of a model in its subfolder `model`.
 pub(super) fn with_copy(name: &str, model: &Path) -> PathBuf {
     let dir = scratch::folder(name);

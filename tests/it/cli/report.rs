@@ -373,7 +373,7 @@ fn folders_that_are_no_study() {
     report(&nothing, &[]).refused(&dir, 2, "DIR/nothing: there is no such folder");
     report(&dir, &[]).refused(&dir, 2, "DIR: not the folder of a study: it has no results.jsonl");
     fs::write(dir.join("study.toml"), "").unwrap();
-    let message = "DIR: the study has no results.jsonl yet: go on with it to its end (cwgnc study --resume)";
+    let message = "DIR: no run of the study has ended: begin it, or go on with it (cwgnc study --resume)";
     report(&dir, &[]).refused(&dir, 2, message);
     fs::write(dir.join("results.jsonl"), "").unwrap();
     report(&dir, &[]).refused(&dir, 2, "DIR/results.jsonl: the study has no finished run");

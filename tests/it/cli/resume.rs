@@ -328,6 +328,7 @@ fn the_last_checkpoints_are_kept() {
         found.sort_unstable();
         assert_eq!(found, kept);
         let files = [
+            "checksums.json",
             "config.json",
             "cwgnc.json",
             "model.safetensors",

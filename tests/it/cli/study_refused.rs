@@ -331,12 +331,24 @@ fn merging() {
     let changed = fs::read_to_string(&journal)
         .unwrap()
         .replace("\"steps\":8", "\"steps\":9");
+    let unsigned: Vec<&str> = changed
+        .lines()
+        .map(|line| line.split_once(",\"checksum\"").unwrap().0)
+        .collect();
     let copy = dir.join("copy");
     fs::create_dir(&copy).unwrap();
     for name in ["study.toml", "study.json"] {
         fs::copy(part.join(name), copy.join(name)).unwrap();
     }
-    fs::write(copy.join("journal.jsonl"), changed).unwrap();
+    fs::write(copy.join("journal.jsonl"), &changed).unwrap();
+    merge(&[&part, &copy], &out).refused(
+        &dir,
+        1,
+        "DIR/copy/journal.jsonl line 1: damaged: its bytes are not those that were written; take the line out, and \
+         --resume repeats the run",
+    );
+    // As another version wrote it, without checksums.
+    fs::write(copy.join("journal.jsonl"), unsigned.join("}\n") + "}\n").unwrap();
     merge(&[&part, &copy], &out).refused(
         &dir,
         1,

@@ -22,7 +22,7 @@ layer  module      may use
 1      optim       layer 0
 2      model       layer 0, nn
 2      checkpoint  layer 0, model (types)
-2      oracle      layer 0, clip (types)
+2      oracle      layer 0, clip (types), report
 3      data        layer 0, model (types)
 3      train       layer 0, clip, optim, model
 3      cases       layer 0, clip (types), oracle, checkpoint, report

@@ -1,0 +1,118 @@
+//! A file that a disk has damaged is told by name when a run goes on or is read, and never becomes other numbers.
+
+use super::files::{copy, copy_all};
+use super::study::{ran, study, undisturbed};
+use super::{Ran, cwgnc, demo, listing, scratch, text, trained};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Flips a bit in a file: in its first quarter, for the log goes on after the checkpoint.
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.len() / 4;
+    bytes[at] ^= 4;
+    fs::write(path, bytes).unwrap();
+}
+
+/// All files below a folder.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for name in listing(dir) {
+        let path = dir.join(name);
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The run of [`trained`], dead after its checkpoint of step 5.
+fn died(dir: &Path) -> PathBuf {
+    let run = dir.join("run");
+    copy(trained(), &run);
+    copy(&trained().join("checkpoint-5"), &run.join("checkpoint-5"));
+    fs::remove_file(run.join("all_results.json")).unwrap();
+    run
+}
+
+fn resume(run: &Path) -> Ran {
+    demo(run, &["--num-train-epochs", "2", "--resume"])
+}
+
+/// Each file of a checkpoint, and the log above it: damaged, or gone.
+#[test]
+fn files_of_a_checkpoint() {
+    let dir = scratch::folder("damage-checkpoint");
+    let run = died(&dir);
+    let checkpoint = run.join("checkpoint-5");
+    let all = files(&checkpoint);
+    assert!(
+        all.len() >= 6 && all.contains(&checkpoint.join("checksums.json")),
+        "{all:?}"
+    );
+    let above = run.join("log.jsonl");
+    for path in all.iter().chain([&above]) {
+        let is_list = path.ends_with("checksums.json");
+        let whole = fs::read(path).unwrap();
+        flip(path);
+        let refused = resume(&run);
+        // A flip in the list itself may hit a name or a hash: some file is then not what the list says.
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert_eq!(refused.code, Some(1), "{name}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains(" is damaged: ") && (is_list || refused.stderr.contains(name)),
+            "{name}: {}",
+            refused.stderr
+        );
+        fs::remove_file(path).unwrap();
+        if !is_list {
+            let refused = resume(&run);
+            assert!(
+                refused.code == Some(1) && refused.stderr.contains(name),
+                "{name}: {}",
+                refused.stderr
+            );
+        }
+        fs::write(path, whole).unwrap();
+    }
+    // A checkpoint of an older version has no list, and says so.
+    fs::remove_file(checkpoint.join("checksums.json")).unwrap();
+    resume(&run).succeeded();
+    assert_eq!(
+        fs::read(run.join("model.safetensors")).unwrap(),
+        fs::read(trained().join("model.safetensors")).unwrap()
+    );
+}
+
+/// A line of a study's journal: for the study that goes on, and for a merge.
+#[test]
+fn lines_of_a_journal() {
+    let dir = scratch::folder("damage-journal");
+    let path = dir.join("study");
+    copy_all(&undisturbed().0, &path);
+    let journal = path.join("journal.jsonl");
+    let whole = fs::read(&journal).unwrap();
+    for at in [3, whole.len() / 3, whole.len() / 2, whole.len() - 4] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&journal, &bytes).unwrap();
+        let out = dir.join("out");
+        let merged = cwgnc(&["study", "merge", text(&path), "--output", text(&out)]);
+        for refused in [ran(study(&path, &["--resume"])), merged] {
+            assert_eq!(refused.code, Some(1), "{at}: {}", refused.stderr);
+            assert!(
+                refused.stderr.contains("journal.jsonl line ") && refused.stderr.contains("damaged"),
+                "{at}: {}",
+                refused.stderr
+            );
+        }
+        assert!(!out.exists());
+    }
+    // Without the line the run is repeated, to the same results.
+    let rest = whole.split_inclusive(|&byte| byte == b'\n').skip(1);
+    fs::write(&journal, rest.flatten().copied().collect::<Vec<u8>>()).unwrap();
+    let printed = ran(study(&path, &["--resume", "--quiet"])).succeeded();
+    assert_eq!(printed, undisturbed().1);
+}
