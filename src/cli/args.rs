@@ -78,6 +78,10 @@ pub(super) enum Command {
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Finetune {
+    /// A TOML file with flags of this command as name = value (learning-rate = 1e-4); flags of the command line win
+    #[arg(long, value_name = "FILE")]
+    #[expect(dead_code, reason = "its flags are among the words before clap reads them")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) model: ModelArg,
     #[command(flatten)]

@@ -5,7 +5,7 @@
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
 //! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
 //! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of
-//! several evaluations), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `checksums` (what tells damage to them),
+//! several evaluations), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `checksums` (what tells damage to them), `spelling` and `configured` (the words of the command line),
 //! `progress` (the line on the terminal).
 
 mod args;
@@ -14,6 +14,7 @@ mod best;
 mod checksums;
 mod choice;
 mod clip;
+mod configured;
 mod corpus;
 mod evaluate;
 mod finetune;
@@ -55,7 +56,7 @@ use std::process::ExitCode;
 
 /// Runs the program and reports its error, if any, on stderr.
 pub fn main() -> ExitCode {
-    let words = match spelling::corrected(std::env::args_os()) {
+    let words = match spelling::corrected(std::env::args_os()).and_then(configured::expanded) {
         Ok(words) => words,
         Err(error) => return exit(Err(error)),
     };

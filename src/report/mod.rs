@@ -1,6 +1,7 @@
-//! From plain records to Markdown, CSV, SVG and HTML.
+//! From plain records to Markdown, LaTeX, CSV, SVG and HTML.
 //!
 //! A report is a [`Document`]: headings, paragraphs, tables and figures in reading order. [`markdown()`] and [`html()`] write it,
+//! [`latex()`] its tables,
 //! [`csv()`] writes a table of values, [`figure`] draws. Nothing here knows a run, a clock or a file: the same records give the
 //! same bytes.
 
@@ -8,6 +9,7 @@ pub mod csv;
 #[cfg(feature = "cli")]
 pub mod figure;
 mod html;
+mod latex;
 mod markdown;
 mod number;
 pub(crate) mod terminal;
@@ -15,6 +17,7 @@ pub(crate) mod terminal;
 pub use csv::csv;
 pub(crate) use html::escaped;
 pub use html::html;
+pub use latex::latex;
 pub use markdown::markdown;
 pub use number::{p_value, rounded, significant};
 

@@ -7,6 +7,7 @@ use cwgnc::study::stats::bootstrap::{bca, percentile, replicates};
 use cwgnc::study::stats::effect::{cliffs_delta, hedges_g};
 use cwgnc::study::stats::failures::{fisher, wilson};
 use cwgnc::study::stats::level::{mann_whitney, welch};
+use cwgnc::study::stats::paired::{paired_t, wilcoxon};
 use cwgnc::study::stats::spread::brown_forsythe;
 use cwgnc::study::stats::{Interval, holm, mean, sd, summary};
 use proptest::prelude::*;
@@ -67,7 +68,7 @@ fn summaries_are_numpys() {
 #[test]
 fn tests_of_two_samples_are_scipys() {
     let fixture = fixture();
-    let mut exact = 0;
+    let (mut exact, mut signed, mut normal) = (0, 0, 0);
     for pair in fixture["pairs"].as_array().unwrap() {
         let name = |key: &str| pair[key].as_str().unwrap();
         let sample = |key: &str| floats(&fixture["samples"][name(key)]);
@@ -83,6 +84,23 @@ fn tests_of_two_samples_are_scipys() {
         exact += usize::from(found.is_exact);
         same(found.u, &pair["mann_whitney"][0], &what("U"), 0.0);
         same(found.p, &pair["mann_whitney"][1], &what("Mann-Whitney"), 1e-10);
+
+        let n = x.len().min(y.len());
+        match paired_t(&x[..n], &y[..n]) {
+            Some(found) => {
+                same(found.t, &pair["paired_t"][0], &what("paired t"), 1e-8);
+                same(found.df, &pair["paired_t"][1], &what("df of pairs"), 0.0);
+                same(found.p, &pair["paired_t"][2], &what("paired t's p"), 1e-8);
+            }
+            None => assert!(pair["paired_t"][0].is_null(), "{}", what("paired t")),
+        }
+        // Ties under the exact distribution are none of scipy's; `all_signs` has them.
+        if let Some(found) = wilcoxon(&x[..n], &y[..n]).filter(|_| !pair["wilcoxon"].is_null()) {
+            signed += 1;
+            normal += usize::from(!found.is_exact);
+            same(found.w, &pair["wilcoxon"][0], &what("signed ranks"), 0.0);
+            same(found.p, &pair["wilcoxon"][1], &what("Wilcoxon"), 1e-10);
+        }
 
         // Two values each, or equal ones: nothing varies within, and scipy divides by zero.
         match brown_forsythe(&x, &y) {
@@ -101,6 +119,10 @@ fn tests_of_two_samples_are_scipys() {
         );
     }
     assert!(exact > 10, "both distributions of U were tried");
+    assert!(
+        normal > 0 && signed - normal > 50,
+        "both distributions of W were tried"
+    );
 }
 
 #[test]

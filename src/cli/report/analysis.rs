@@ -9,8 +9,10 @@ use crate::study::stats::bootstrap::{bca, percentile, replicates};
 use crate::study::stats::effect::{cliffs_delta, hedges_g, sd_ratio};
 use crate::study::stats::failures::{fisher, wilson};
 use crate::study::stats::level::{MannWhitney, Welch, mann_whitney, welch};
+use crate::study::stats::paired::{PairedT, Wilcoxon, paired_t, wilcoxon};
 use crate::study::stats::spread::{BrownForsythe, brown_forsythe};
 use crate::study::stats::{Interval, Summary, holm, mean, sd, summary};
+use std::collections::BTreeMap;
 
 /// The confidence of every interval.
 pub(super) const LEVEL: f64 = 0.95;
@@ -69,6 +71,12 @@ pub(super) struct Comparison {
     pub(super) cliffs_delta: Option<f64>,
     pub(super) mann_whitney: Option<MannWhitney>,
     pub(super) mann_whitney_holm: Option<f64>,
+    /// Seeds with a value on both sides.
+    pub(super) pairs: usize,
+    pub(super) paired_t: Option<PairedT>,
+    pub(super) paired_t_holm: Option<f64>,
+    pub(super) wilcoxon: Option<Wilcoxon>,
+    pub(super) wilcoxon_holm: Option<f64>,
     pub(super) sd_ratio: Option<f64>,
     pub(super) brown_forsythe: Option<BrownForsythe>,
     pub(super) brown_forsythe_holm: Option<f64>,
@@ -264,6 +272,18 @@ fn summarise<'r>(
     }
 }
 
+/// The values of the seeds that have one in both conditions.
+fn pairs(condition: &Condition<'_>, control: &Condition<'_>) -> (Vec<f64>, Vec<f64>) {
+    let of = |condition: &Condition<'_>| -> BTreeMap<u64, f64> {
+        let each = condition.runs.iter().zip(&condition.values);
+        each.filter_map(|(run, value)| Some((run.seed, (*value)?)))
+            .collect()
+    };
+    let (x, y) = (of(condition), of(control));
+    let both = x.iter().filter_map(|(seed, x)| Some((*x, *y.get(seed)?)));
+    both.unzip()
+}
+
 /// Compares every condition with the control.
 fn compare(conditions: &mut [Condition<'_>], control: usize, ddof: usize) {
     let base = conditions[control].sample();
@@ -276,6 +296,7 @@ fn compare(conditions: &mut [Condition<'_>], control: usize, ddof: usize) {
         .filter(|(place, _)| *place != control)
     {
         let sample = condition.sample();
+        let paired = pairs(condition, &conditions[control]);
         let is_there = !sample.is_empty() && !base.is_empty();
         all.push((
             place,
@@ -285,6 +306,9 @@ fn compare(conditions: &mut [Condition<'_>], control: usize, ddof: usize) {
                 welch: welch(&sample, &base),
                 cliffs_delta: cliffs_delta(&sample, &base),
                 mann_whitney: mann_whitney(&sample, &base),
+                pairs: paired.0.len(),
+                paired_t: paired_t(&paired.0, &paired.1),
+                wilcoxon: wilcoxon(&paired.0, &paired.1),
                 sd_ratio: sd_ratio(&sample, &base, ddof),
                 brown_forsythe: brown_forsythe(&sample, &base),
                 risk_difference: condition.failed_share() - base_share,
@@ -297,12 +321,18 @@ fn compare(conditions: &mut [Condition<'_>], control: usize, ddof: usize) {
         |p: &dyn Fn(&Comparison) -> Option<f64>| holm(&all.iter().map(|(_, c)| p(c)).collect::<Vec<_>>());
     let welch = family(&|c| c.welch.map(|test| test.p));
     let ranks = family(&|c| c.mann_whitney.map(|test| test.p));
+    let (students, signs) = (
+        family(&|c| c.paired_t.map(|test| test.p)),
+        family(&|c| c.wilcoxon.map(|test| test.p)),
+    );
     let spread = family(&|c| c.brown_forsythe.map(|test| test.p));
     let failures = family(&|c| Some(c.fisher));
     for (i, (place, comparison)) in all.into_iter().enumerate() {
         conditions[place].comparison = Some(Comparison {
             welch_holm: welch[i],
             mann_whitney_holm: ranks[i],
+            paired_t_holm: students[i],
+            wilcoxon_holm: signs[i],
             brown_forsythe_holm: spread[i],
             fisher_holm: failures[i],
             ..comparison

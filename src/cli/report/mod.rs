@@ -16,7 +16,7 @@ mod updates;
 
 use super::{Error, aligned, print, print_document, progress};
 use crate::checkpoint;
-use crate::report::{html, markdown};
+use crate::report::{html, latex, markdown};
 use analysis::Task;
 use args::Report;
 use logs::Logs;
@@ -48,6 +48,7 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
     write(&output.join("summary.csv"), &tables::summary_csv(&tasks))?;
     write(&output.join("runs.csv"), &tables::runs_csv(&tasks))?;
     write(&output.join("report.md"), &markdown(&document))?;
+    write(&output.join("tables.tex"), &latex(&document))?;
     write(&output.join("report.html"), &html(&document))?;
     if !args.quiet {
         progress::say(&format!("written: {}", output.join("report.html").display()));

@@ -82,6 +82,8 @@ pub(super) fn comparison(task: &Task<'_>) -> Option<Table> {
         "Welch p",
         "Cliff’s δ",
         "Mann–Whitney p",
+        "paired t p",
+        "Wilcoxon p",
         "sd ratio",
         "Brown–Forsythe p",
         "Δ failed",
@@ -97,7 +99,7 @@ pub(super) fn comparison(task: &Task<'_>) -> Option<Table> {
     (!rows.is_empty()).then(|| Table {
         caption: format!(
             "{}: each condition against {}. Differences are condition minus control, the ratio is condition over control; p-values are \
-             two-sided, in brackets with Holm's correction over {}, for each test by itself. A dash: not \
+             two-sided; the paired t and Wilcoxon's test pair the runs of one seed; in brackets with Holm's correction over {}, for each test by itself. A dash: not \
              defined, because a sample has fewer than two values or does not vary.",
             task.name,
             task.conditions[task.control].name,
@@ -119,6 +121,8 @@ fn comparison_row(name: &str, c: &Comparison) -> Vec<String> {
         with_holm(c.welch.map(|test| test.p), c.welch_holm),
         rounded(c.cliffs_delta, 2),
         with_holm(c.mann_whitney.map(|test| test.p), c.mann_whitney_holm),
+        with_holm(c.paired_t.map(|test| test.p), c.paired_t_holm),
+        with_holm(c.wilcoxon.map(|test| test.p), c.wilcoxon_holm),
         rounded(c.sd_ratio, 2),
         with_holm(c.brown_forsythe.map(|test| test.p), c.brown_forsythe_holm),
         format!("{} %", rounded(Some(100.0 * c.risk_difference), 1)),
@@ -183,6 +187,14 @@ fn numbers(condition: &Condition<'_>) -> Vec<(&'static str, Option<f64>)> {
         ("mann_whitney_u", c.mann_whitney.map(|test| test.u)),
         ("mann_whitney_p", c.mann_whitney.map(|test| test.p)),
         ("mann_whitney_p_holm", c.mann_whitney_holm),
+        ("pairs", is_compared.then_some(c.pairs as f64)),
+        ("paired_t", c.paired_t.map(|test| test.t)),
+        ("paired_t_df", c.paired_t.map(|test| test.df)),
+        ("paired_t_p", c.paired_t.map(|test| test.p)),
+        ("paired_t_p_holm", c.paired_t_holm),
+        ("wilcoxon_w", c.wilcoxon.map(|test| test.w)),
+        ("wilcoxon_p", c.wilcoxon.map(|test| test.p)),
+        ("wilcoxon_p_holm", c.wilcoxon_holm),
         ("sd_ratio", c.sd_ratio),
         ("brown_forsythe_w", c.brown_forsythe.map(|test| test.w)),
         ("brown_forsythe_p", c.brown_forsythe.map(|test| test.p)),

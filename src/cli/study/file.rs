@@ -1,10 +1,14 @@
 //! Study files: TOML with the settings of a study, read strictly and written back.
 
 use super::flags::Flags;
+use crate::checkpoint;
 use crate::cli::Error;
 use crate::clip::nearest;
 use crate::study::{Part, Settings, Study, folder_name, parse_seeds};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::Path;
 
 /// What a study file says. Every name in it has been checked.
 #[derive(Debug, Default)]
@@ -40,14 +44,7 @@ struct Reader<'a> {
 /// Reads the text of a study file; `place` is what messages call it.
 pub(super) fn read(place: &str, text: &str, flags: &Flags) -> Result<StudyFile, Error> {
     let reader = Reader { place, text, flags };
-    if let Some(line) = too_deep(text) {
-        return Err(Error::Usage(format!(
-            "{place} line {line}: more than {MOST_BRACKETS} brackets in one another, or a key of more than {MOST_DOTS} parts; \
-             a study needs three"
-        )));
-    }
-    let root: Map<String, Value> =
-        basic_toml::from_str(text).map_err(|error| Error::Usage(format!("{place}: {error}")))?;
+    let root = reader.root()?;
     let mut file = StudyFile::default();
     for (key, value) in &root {
         match key.as_str() {
@@ -66,6 +63,27 @@ pub(super) fn read(place: &str, text: &str, flags: &Flags) -> Result<StudyFile, 
         }
     }
     Ok(file)
+}
+
+/// The settings of one run in a file, flags of `cwgnc finetune` as `name = value`, as words of a command line, without those
+/// that are `given` there.
+pub(in crate::cli) fn read_run(path: &Path, given: &[OsString]) -> Result<Vec<String>, Error> {
+    let (place, flags) = (path.display().to_string(), Flags::of_one_run());
+    let text = String::from_utf8_lossy(&checkpoint::read(path)?).into_owned();
+    let reader = Reader {
+        place: &place,
+        text: &text,
+        flags: &flags,
+    };
+    let settings = reader.settings("", &Value::Object(reader.root()?))?;
+    let given = given.iter().filter_map(|word| word.to_str()?.strip_prefix("--"));
+    let name = |word: &str| flags.name(word.split('=').next().unwrap_or_default()).ok();
+    let given: BTreeSet<String> = given.filter_map(name).collect();
+    let mut kept = Settings::default();
+    for (name, value) in settings.iter().filter(|(name, _)| !given.contains(*name)) {
+        kept.set(name, value);
+    }
+    Ok(flags.words(&kept))
 }
 
 /// Brackets in one another, and dots in a key. The parser calls itself for each, and far more of them end its stack.
@@ -94,6 +112,18 @@ fn too_deep(text: &str) -> Option<usize> {
 }
 
 impl Reader<'_> {
+    /// The file as TOML.
+    fn root(&self) -> Result<Map<String, Value>, Error> {
+        let place = self.place;
+        if let Some(line) = too_deep(self.text) {
+            return Err(Error::Usage(format!(
+                "{place} line {line}: more than {MOST_BRACKETS} brackets in one another, or a key of more than \
+                 {MOST_DOTS} parts; three are enough"
+            )));
+        }
+        basic_toml::from_str(self.text).map_err(|error| Error::Usage(format!("{place}: {error}")))
+    }
+
     /// An error that says where: `study.toml line 7, [common] learning-rte: unknown …`.
     fn wrong(&self, section: &str, key: &str, problem: &str) -> Error {
         let line = line_of(self.text, section, key).map_or(String::new(), |line| format!(" line {line}"));

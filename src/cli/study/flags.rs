@@ -14,7 +14,7 @@ use std::path::Path;
 const EQUAL_BUDGET: &str = "1/sqrt(N)";
 
 /// Flags that the study itself sets.
-const OF_THE_STUDY: [&str; 8] = [
+const OF_THE_STUDY: &[&str] = &[
     "output",
     "overwrite",
     "resume",
@@ -23,38 +23,57 @@ const OF_THE_STUDY: [&str; 8] = [
     "seed",
     "threads",
     "help",
+    "config",
 ];
+
+/// Flags that say what a file of one run's settings is read for.
+const OF_THE_COMMAND: &[&str] = &["overwrite", "resume", "help", "config"];
 
 /// What `cwgnc finetune` takes.
 pub(super) struct Flags {
     command: Command,
+    /// Flags that are no settings, and what sets them.
+    reserved: (&'static [&'static str], &'static str),
 }
 
 impl Flags {
+    /// Those of a study's runs.
     pub(super) fn new() -> Self {
+        Self::without((OF_THE_STUDY, "the study"))
+    }
+
+    /// Those of one run.
+    pub(super) fn of_one_run() -> Self {
+        Self::without((OF_THE_COMMAND, "the command line"))
+    }
+
+    fn without(reserved: (&'static [&'static str], &'static str)) -> Self {
         let command = Command::new("finetune")
             .no_binary_name(true)
             .disable_help_flag(true);
         Self {
             command: Finetune::augment_args(command),
+            reserved,
         }
     }
 
     /// The long name of a flag that is known by this name, without its hyphens.
     pub(super) fn name(&self, key: &str) -> Result<String, String> {
+        let key = &*key.replace('_', "-");
         let args = || {
             self.command
                 .get_arguments()
                 .filter(|arg| arg.get_long().is_some())
         };
+        let (reserved, by) = self.reserved;
         let found = args().find(|arg| names(arg).any(|name| name == key));
         let Some(name) = found.and_then(Arg::get_long) else {
-            let known = args().flat_map(names).filter(|name| !OF_THE_STUDY.contains(name));
+            let known = args().flat_map(names).filter(|name| !reserved.contains(name));
             let near = nearest(key, known);
             return Err(format!("unknown setting `{key}`; nearest: {}", near.join(", ")));
         };
-        if OF_THE_STUDY.contains(&name) {
-            return Err(format!("`{name}` is set by the study, not by its settings"));
+        if reserved.contains(&name) {
+            return Err(format!("`{name}` is set by {by}, not by its settings"));
         }
         Ok(name.to_owned())
     }
@@ -100,7 +119,7 @@ impl Flags {
             let key = key
                 .strip_prefix("--")
                 .ok_or_else(|| format!("`{word}` is no flag of cwgnc finetune"))?;
-            let name = self.name(&key.replace('_', "-"))?;
+            let name = self.name(key)?;
             let value = match value {
                 Some(value) => value,
                 None if self.is_switch(&name) => "true",
@@ -121,14 +140,19 @@ impl Flags {
     }
 
     fn matches(&self, settings: &Settings) -> Result<clap::ArgMatches, clap::Error> {
-        let words = settings.iter().filter_map(|(name, value)| {
+        self.command.clone().try_get_matches_from(self.words(settings))
+    }
+
+    /// Settings as words of a command line.
+    pub(super) fn words(&self, settings: &Settings) -> Vec<String> {
+        let word = |(name, value): (&str, &str)| {
             if self.is_switch(name) {
                 (value == "true").then(|| format!("--{name}"))
             } else {
                 Some(format!("--{name}={value}"))
             }
-        });
-        self.command.clone().try_get_matches_from(words)
+        };
+        settings.iter().filter_map(word).collect()
     }
 }
 

@@ -25,6 +25,7 @@ use crate::study::{PlannedRun, Study};
 use args::{StudyArgs, StudyCommand};
 use board::Board;
 use engine::Split;
+pub(super) use file::read_run;
 use flags::Flags;
 pub(super) use folder::finished;
 use folder::{Folder, Use};

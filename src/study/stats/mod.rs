@@ -3,6 +3,7 @@
 //! * [`mod@summary`]: mean, standard deviation, median, quantiles.
 //! * [`bootstrap`]: intervals for any statistic, percentile and `BCa`, from a seeded generator.
 //! * [`level`]: does a condition reach higher values? Welch's t test and the Mann-Whitney U test.
+//! * [`paired`]: does it with the same seeds? The paired t test and Wilcoxon's signed-rank test.
 //! * [`spread`]: does it vary less? The test of Brown and Forsythe.
 //! * [`failures`]: do fewer runs fail? Fisher's exact test, Wilson's interval.
 //! * [`effect`]: how large is the difference? Hedges' g, Cliff's delta, the ratio of deviations.
@@ -19,6 +20,7 @@ pub mod failures;
 pub mod holm;
 pub mod level;
 mod normal;
+pub mod paired;
 pub mod spread;
 pub mod summary;
 

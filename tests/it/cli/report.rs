@@ -230,7 +230,14 @@ fn every_figure_of_real_runs() {
     let out = dir.join("report");
     assert_eq!(
         listing(&out),
-        ["figures", "report.html", "report.md", "runs.csv", "summary.csv"]
+        [
+            "figures",
+            "report.html",
+            "report.md",
+            "runs.csv",
+            "summary.csv",
+            "tables.tex"
+        ]
     );
     let mut expected: Vec<String> = ["clipping", "curves", "layer-norms", "runs", "thresholds"]
         .map(str::to_owned)
