@@ -4,16 +4,18 @@
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`, `bench`; `machine` for `verify-machine`; `first` for none) or a folder (`pretrain`, `clip`, `oracle` for the
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
 //! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
-//! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of
-//! several evaluations), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints),
+//! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics),
+//! `class_report` (the metrics of each class), `best` (of several evaluations, by a `criterion`), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints),
 //! `progress` (the line on the terminal).
 
 mod args;
 mod bench;
 mod best;
 mod choice;
+mod class_report;
 mod clip;
 mod corpus;
+mod criterion;
 mod evaluate;
 mod finetune;
 mod first;
@@ -193,6 +195,11 @@ fn print(text: &str) -> Result<(), Error> {
     writeln!(std::io::stdout(), "{text}").map_err(Error::Print)
 }
 
+/// Prints lines of results.
+fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<(), Error> {
+    lines.into_iter().try_for_each(|line| print(&line))
+}
+
 /// Prints a line that need not be text: a path may be any bytes.
 fn print_bytes(line: &[u8]) -> Result<(), Error> {
     use std::io::Write;
@@ -209,6 +216,24 @@ fn in_threads<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send) 
         .build()
         .map_err(|error| Error::Usage(format!("cannot start the threads: {error}")))?;
     Ok(pool.install(work))
+}
+
+/// A text for a line on a terminal: control characters and those that turn the direction of text are escaped, so that no
+/// file can write over what stands there.
+fn visible(text: &str) -> String {
+    let acts = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// Rows as lines of aligned columns, two blanks between them.
