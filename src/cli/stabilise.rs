@@ -44,7 +44,7 @@ pub(super) struct StabiliserArgs {
     /// each epoch unless --eval-every says when
     #[arg(long, visible_alias = "load-best-model-at-end")]
     pub(super) load_best: bool,
-    /// What makes an evaluation the best: a metric of the task or the file, as in f1_macro, or loss; less is better of loss,
+    /// What makes an evaluation the best: a metric of the task or the file, or loss; less is better of loss,
     /// mse and mae [default: F1 if the task has it, else its first metric; of a file of your own accuracy or mse]
     #[arg(long, visible_alias = "metric", value_name = "NAME")]
     pub(super) metric_for_best_model: Option<String>,

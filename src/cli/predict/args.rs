@@ -1,7 +1,5 @@
 //! The flags of `cwgnc predict`.
 
-#![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
-
 use crate::cli::args::{ColumnArgs, ModelArg, RunArgs};
 use crate::cli::choice::Dtype;
 use crate::data::FileKind;

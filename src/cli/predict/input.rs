@@ -66,7 +66,7 @@ impl Input {
             target: None,
         };
         let names = ["text".to_owned(), "text_pair".to_owned()];
-        let names = &names[..1 + usize::from(example.text_b.is_some())];
+        let names = &names[..=usize::from(example.text_b.is_some())];
         let row = vec![texts(&example)];
         Self {
             carried: args.carries().then(|| Carried::Cells {

@@ -72,7 +72,7 @@ fn text(task: &Task, indices: &[String], logits: &[Vec<f64>]) -> Result<String, 
             Outcome::Value => format!("{:.3}", z[0].clamp(0.0, 5.0).abs()),
             Outcome::Classes(_) => task.class_text(largest(z)).unwrap_or_default().to_owned(),
         };
-        text += &format!("{index}\t{prediction}\n");
+        text.extend([index.as_str(), "\t", &prediction, "\n"]);
     }
     Ok(text)
 }
@@ -91,8 +91,8 @@ mod tests {
 
     #[test]
     fn numbers_are_cut_to_the_scale() {
-        let text = submitted("stsb", &[&[7.25], &[-0.5], &[2.718_28], &[-0.0], &[5.0]]);
-        let expected = "index\tprediction\n0\t5.000\n1\t0.000\n2\t2.718\n3\t0.000\n4\t5.000\n";
+        let text = submitted("stsb", &[&[7.25], &[-0.5], &[2.345_67], &[-0.0], &[5.0]]);
+        let expected = "index\tprediction\n0\t5.000\n1\t0.000\n2\t2.346\n3\t0.000\n4\t5.000\n";
         assert_eq!(text.as_deref(), Ok(expected));
         let refused = "the prediction of index 1 is not a finite number: nothing is submitted".to_owned();
         for odd in [f64::NAN, f64::INFINITY] {

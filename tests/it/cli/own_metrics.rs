@@ -74,9 +74,9 @@ fn check(results: &Value, pairs: &[(usize, usize)], labels: &[&str]) {
 /// The first `count` rows of the demo's dev set as a file.
 fn dev(dir: &Path, count: usize) -> String {
     let rows = demo_dev().into_iter().take(count);
-    let rows: String = rows.map(|(text, label)| format!("{text}\t{label}\n")).collect();
+    let rows: Vec<String> = rows.map(|(text, label)| format!("{text}\t{label}\n")).collect();
     let path = dir.join("dev.tsv");
-    fs::write(&path, format!("sentence\tlabel\n{rows}")).unwrap();
+    fs::write(&path, format!("sentence\tlabel\n{}", rows.concat())).unwrap();
     text(&path).to_owned()
 }
 
@@ -236,11 +236,11 @@ fn metrics_that_are_not_there() {
 fn a_study_of_numbers() {
     let dir = scratch::folder("own-metrics-study");
     let rows = demo_dev().into_iter().take(24).enumerate();
-    let rows: String = rows
+    let rows: Vec<String> = rows
         .map(|(i, (text, _))| format!("{text}\t{}.5\n", (i * 7) % 5))
         .collect();
     let file = dir.join("scores.tsv");
-    fs::write(&file, format!("sentence\tlabel\n{rows}")).unwrap();
+    fs::write(&file, format!("sentence\tlabel\n{}", rows.concat())).unwrap();
     let study = |name: &str, more: &[&str]| {
         let out = dir.join(name);
         let flags = [

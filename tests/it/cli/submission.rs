@@ -180,7 +180,7 @@ fn numbers() {
     fs::write(&test, quoted).unwrap();
     let lines = json_lines(&submit(&dir, &run, "sts-b", &["--format", "jsonl"]).succeeded());
     let expected = lines.iter().enumerate().map(|(i, line)| {
-        let value = line["value"].as_f64().unwrap().max(0.0).min(5.0);
+        let value = line["value"].as_f64().unwrap().clamp(0.0, 5.0);
         format!("{}\t{value:.3}\n", 2 * i + 7)
     });
     let expected = format!("index\tprediction\n{}", expected.collect::<String>());
