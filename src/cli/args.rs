@@ -3,12 +3,13 @@
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
 use super::bench::Bench;
-use super::choice::{Dtype, EvalStrategy, Format, Optimizer, ProblemType, SaveDtype, SaveStrategy};
+use super::choice::{Dtype, EvalStrategy, Optimizer, ProblemType, SaveDtype, SaveStrategy};
 use super::clip::args::Clip;
 use super::first::First;
 use super::machine::VerifyMachine;
 use super::number::{at_least_one, below_one, not_negative, positive, ratio};
 use super::oracle::args as oracle;
+use super::predict::args::Predict;
 use super::pretrain::args::Pretrain;
 use super::report::args as report;
 use super::stabilise::StabiliserArgs;
@@ -80,7 +81,6 @@ pub(super) enum Command {
 pub(super) struct Finetune {
     /// A TOML file with flags of this command as name = value (learning-rate = 1e-4); flags of the command line win
     #[arg(long, value_name = "FILE")]
-    #[expect(dead_code, reason = "its flags are among the words before clap reads them")]
     config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) model: ModelArg,
@@ -240,58 +240,6 @@ pub(super) struct Eval {
     pub(super) run: RunArgs,
 }
 
-/// Predict labels with their probabilities, for a text, a file or a task's dev set.
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:
-  cwgnc predict --model runs/rte --text \"It rains.\" --text-pair \"The weather is dry.\"
-  cwgnc predict --model runs/rte --file pairs.tsv --format table
-  cwgnc predict --model runs/rte --task rte --data glue/RTE > predictions.jsonl")]
-pub(super) struct Predict {
-    #[command(flatten)]
-    pub(super) model: ModelArg,
-    /// A text
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["file", "task", "data"], help_heading = "Data")]
-    pub(super) text: Option<String>,
-    /// The second text of a pair
-    #[arg(long, value_name = "TEXT", requires = "text", help_heading = "Data")]
-    pub(super) text_pair: Option<String>,
-    /// A file (.tsv, .csv, .jsonl) with text columns; labels are not needed
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "data"], help_heading = "Data")]
-    pub(super) file: Option<PathBuf>,
-    /// A GLUE task, for the dev set in --data, or a built-in task (builtin:NAME)
-    #[arg(long, visible_alias = "task-name", value_name = "TASK", help_heading = "Data")]
-    pub(super) task: Option<String>,
-    /// The task's folder
-    #[arg(long, value_name = "DIR", requires = "task", help_heading = "Data")]
-    pub(super) data: Option<PathBuf>,
-    /// The column with the text [default: as in training; else a well-known pair, or the only column that can be text]
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
-    pub(super) text_column: Option<String>,
-    /// The column with the second text of a pair
-    #[arg(long, value_name = "NAME", requires = "text_column", help_heading = "Data")]
-    pub(super) text_pair_column: Option<String>,
-    /// The column with the label, which is not read [default: as in training, else label]
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
-    pub(super) label_column: Option<String>,
-    /// Cut texts to this many tokens [default: as in training, else 128, or as many as the model can take]
-    #[arg(long, value_name = "N", help_heading = "Data")]
-    pub(super) max_seq_length: Option<usize>,
-    /// JSON lines, or a table to look at
-    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
-    pub(super) format: Format,
-    /// Write to this file instead of stdout
-    #[arg(long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// The number type to compute in
-    #[arg(long, value_enum, default_value_t = Dtype::F32)]
-    pub(super) dtype: Dtype,
-    /// No progress bar and no messages
-    #[arg(long)]
-    pub(super) quiet: bool,
-    #[command(flatten)]
-    pub(super) run: RunArgs,
-}
-
 /// List the built-in tasks, write one of them as files, or write text to pretrain on.
 ///
 /// The tasks need no file: their sentences come from a grammar and a lexicon of this program, by a seed. cwgnc finetune, eval,
@@ -356,22 +304,29 @@ pub(super) struct DataArgs {
     /// A file of your own to evaluate on (.tsv, .csv, .jsonl)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) validation_file: Option<PathBuf>,
-    /// The column with the text; eval takes that of the training [default: a well-known pair such as sentence1 and sentence2,
+    #[command(flatten)]
+    pub(super) columns: ColumnArgs,
+    /// Use only the first N examples to evaluate on
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
+    pub(super) max_eval_samples: Option<usize>,
+}
+
+/// Which columns of a file are read, and how much of a text.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ColumnArgs {
+    /// The column with the text; eval and predict take that of the training [default: a well-known pair such as sentence1 and sentence2,
     /// or the only column that can be text]
     #[arg(long, value_name = "NAME", conflicts_with = "task", help_heading = "Data")]
     pub(super) text_column: Option<String>,
     /// The column with the second text of a pair [default: see --text-column]
     #[arg(long, value_name = "NAME", requires = "text_column", help_heading = "Data")]
     pub(super) text_pair_column: Option<String>,
-    /// The column with the label; eval takes that of the training [default: label]
+    /// The column with the label; eval takes that of the training, predict does not read it [default: label]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(super) label_column: Option<String>,
-    /// Cut texts to this many tokens; eval takes the number of the training [default: 128, or as many as the model can take]
+    /// Cut texts to this many tokens; eval and predict take the number of the training [default: 128, or as many as the model can take]
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub(super) max_seq_length: Option<usize>,
-    /// Use only the first N examples to evaluate on
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
-    pub(super) max_eval_samples: Option<usize>,
 }
 
 #[derive(Debug, ClapArgs)]

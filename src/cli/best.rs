@@ -1,9 +1,9 @@
 //! The best evaluation of a run so far, with its model: what `--load-best` reports and saves.
 
 use super::Error;
+use super::criterion::Criterion;
 use super::score::Scores;
 use crate::checkpoint;
-use crate::data::Metric;
 use crate::model::SequenceClassifier;
 use crate::param::ParamTree;
 use crate::real::Real;
@@ -15,7 +15,7 @@ use std::path::Path;
 pub(super) struct Best<T> {
     /// The step after which it was evaluated.
     pub(super) step: usize,
-    /// Its headline metric, turned so that more is better.
+    /// The number that decides, turned so that more is better.
     score: f64,
     pub(super) model: SequenceClassifier<T>,
 }
@@ -23,16 +23,12 @@ pub(super) struct Best<T> {
 /// The model's tensors in a checkpoint.
 const TENSORS: &str = "best.safetensors";
 
-/// The headline metric of an evaluation (on the first dev set), turned so that more is better; none that is not finite.
-fn score(metric: Metric, scores: &[Scores]) -> Option<f64> {
+/// The number that decides of an evaluation (on the first dev set), turned so that more is better; none that is not finite.
+fn score(criterion: Criterion, scores: &[Scores]) -> Option<f64> {
     let first = scores.first()?;
-    let name = format!("eval_{}{}", metric.key(), first.suffix);
+    let name = format!("eval_{}{}", criterion.key(), first.suffix);
     let (_, value) = first.values.iter().find(|(known, _)| *known == name)?;
-    let sign = if metric == Metric::MeanSquaredError {
-        -1.0
-    } else {
-        1.0
-    };
+    let sign = if criterion.more_is_better() { 1.0 } else { -1.0 };
     Some(sign * value).filter(|score| score.is_finite())
 }
 
@@ -41,11 +37,11 @@ impl<T: Real> Best<T> {
     pub(super) fn consider(
         best: &mut Option<Self>,
         step: usize,
-        metric: Metric,
+        criterion: Criterion,
         scores: &[Scores],
         model: &SequenceClassifier<T>,
     ) {
-        let Some(score) = score(metric, scores) else {
+        let Some(score) = score(criterion, scores) else {
             return;
         };
         if best.as_ref().is_none_or(|best| score > best.score) {
@@ -93,6 +89,7 @@ impl<T: Real> Best<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Metric;
     use crate::model::{Activation, Family, ModelConfig, Problem};
 
     fn scores(values: &[(&str, f64)]) -> Vec<Scores> {
@@ -102,6 +99,8 @@ mod tests {
             .collect();
         vec![Scores {
             values,
+            further: Vec::new(),
+            classes: None,
             samples: 1,
             batches: 1,
             seconds: 1.0,
@@ -143,18 +142,23 @@ mod tests {
         ] {
             model.head.out.bias[0] = step as f64;
             let scores = scores(&[("eval_loss", 9.0), ("eval_accuracy", 1.0), ("eval_f1", value)]);
-            Best::consider(&mut best, step, Metric::F1, &scores, &model);
+            Best::consider(&mut best, step, Criterion::Metric(Metric::F1), &scores, &model);
             assert_eq!(best.is_none(), step == 1);
         }
         let best = best.expect("there were numbers");
         assert_eq!((best.step, best.model.head.out.bias[0]), (3, 3.0));
     }
 
-    /// An error is better when it is smaller.
+    /// An error and a loss are better when they are smaller.
     #[test]
     fn errors_count_backwards() {
-        let of = |value| score(Metric::MeanSquaredError, &scores(&[("eval_mse", value)]));
-        assert!(of(0.5) > of(0.6));
-        assert_eq!(score(Metric::Accuracy, &scores(&[("eval_mse", 1.0)])), None);
+        let errors = [Metric::MeanSquaredError, Metric::MeanAbsoluteError].map(Criterion::Metric);
+        for criterion in [errors[0], errors[1], Criterion::Loss] {
+            let name = format!("eval_{}", criterion.key());
+            let of = |value| score(criterion, &scores(&[(name.as_str(), value)]));
+            assert!(of(0.5) > of(0.6), "{name}");
+        }
+        let accuracy = Criterion::Metric(Metric::Accuracy);
+        assert_eq!(score(accuracy, &scores(&[("eval_mse", 1.0)])), None);
     }
 }

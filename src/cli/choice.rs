@@ -77,14 +77,6 @@ pub(super) enum ProblemType {
     Regression,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// One JSON object a line
-    Jsonl,
-    /// Aligned columns
-    Table,
-}
-
 /// The name by which a flag's value is known.
 pub(super) fn name(value: &impl ValueEnum) -> String {
     value

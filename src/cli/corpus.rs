@@ -1,16 +1,17 @@
 //! From flags to tokenised sequences.
 
 use super::Error;
-use super::args::{DataArgs, Finetune, Predict};
+use super::args::{ColumnArgs, DataArgs, Finetune};
 use super::choice::ProblemType;
+use super::criterion::Criterion;
 use super::progress::Progress;
 use super::reading::{Asked, Flags};
 use super::source::Source;
 use super::task::Chosen;
 use crate::builtin::Choice;
 use crate::data::{
-    Columns, Example, FoundColumns, LabelSpace, Labels, Metric, Outcome, Task, UserColumns, read_glue,
-    read_user, read_user_train,
+    Columns, FoundColumns, LabelSpace, Labels, Metric, Outcome, Task, UserColumns, read_glue, read_user,
+    read_user_train,
 };
 use crate::model::{ModelConfig, Problem};
 use std::path::Path;
@@ -31,12 +32,22 @@ pub(super) struct Corpus {
     pub(super) label_texts: Vec<String>,
     pub(super) metrics: &'static [Metric],
     /// The one that stands for the task.
-    pub(super) headline: Metric,
+    pub(super) headline: Criterion,
+    /// Whether it is of files of one's own, whose metrics have no mean.
+    pub(super) is_own: bool,
 }
 
 impl Corpus {
     /// The files that a fine-tuning reads.
     pub(super) fn for_finetuning(args: &Finetune) -> Result<Self, Error> {
+        let mut corpus = Self::to_train_on(args)?;
+        if let Some(name) = &args.stabilise.metric_for_best_model {
+            corpus.headline = Criterion::parse(name, corpus.metrics, corpus.is_own)?;
+        }
+        Ok(corpus)
+    }
+
+    fn to_train_on(args: &Finetune) -> Result<Self, Error> {
         if let Some(task) = &args.data.task {
             return match Chosen::parse(task, args.data.data.as_deref())? {
                 Chosen::Glue(task, dir) => {
@@ -65,7 +76,7 @@ impl Corpus {
             ProblemType::Classification => Problem::Classification,
             ProblemType::Regression => Problem::Regression,
         });
-        let asked = flags(&args.data).columns();
+        let asked = flags(&args.data.columns).columns();
         let (set, found) = read_user_train(train, &asked, problem)?;
         let columns = UserColumns {
             texts: found.texts(),
@@ -81,12 +92,14 @@ impl Corpus {
     /// Of users' files.
     fn own(train: Option<Source>, dev: Source, found: FoundColumns, label: String) -> Self {
         let labels = dev.set.labels.clone();
-        let (metrics, label_texts) = match &labels {
-            LabelSpace::Classes(names) => (&[Metric::Accuracy], names.clone()),
-            LabelSpace::Values => (&[Metric::MeanSquaredError], Vec::new()),
+        let metrics = Metric::own(&labels);
+        let label_texts = match &labels {
+            LabelSpace::Classes(names) => names.clone(),
+            LabelSpace::Values => Vec::new(),
         };
         Self {
-            headline: metrics[0],
+            headline: Criterion::Metric(metrics[0]),
+            is_own: true,
             train,
             dev: vec![dev],
             labels,
@@ -124,7 +137,7 @@ impl Corpus {
     }
 
     /// What a task's name stands for, without its training set.
-    fn dev_of(task: &str, data: Option<&Path>, limit: Option<usize>) -> Result<Self, Error> {
+    pub(super) fn dev_of(task: &str, data: Option<&Path>, limit: Option<usize>) -> Result<Self, Error> {
         match Chosen::parse(task, data)? {
             Chosen::Glue(task, dir) => Self::of_task(task, dir, limit),
             Chosen::Builtin(choice) => Ok(Self {
@@ -171,7 +184,8 @@ impl Corpus {
                 Outcome::Value => Vec::new(),
             },
             metrics: task.metrics,
-            headline: task.headline,
+            headline: Criterion::Metric(task.headline),
+            is_own: false,
         }
     }
 
@@ -196,7 +210,7 @@ fn text_names(is_pair: bool) -> Vec<String> {
 }
 
 /// Which columns of a file are used.
-fn columns_line(path: &Path, found: &FoundColumns) -> String {
+pub(super) fn columns_line(path: &Path, found: &FoundColumns) -> String {
     let quoted = super::reading::listed;
     let texts: Vec<String> = [&found.text_a]
         .into_iter()
@@ -213,47 +227,13 @@ fn columns_line(path: &Path, found: &FoundColumns) -> String {
     line
 }
 
-/// The examples to predict: one text, a file, or a task's dev set.
-pub(super) fn to_predict(
-    args: &Predict,
-    config: &ModelConfig,
-    asked: &Asked,
-    progress: &mut Progress,
-) -> Result<Vec<Example>, Error> {
-    if let Some(text) = &args.text {
-        asked.compare(args.text_pair.is_some(), progress);
-        return Ok(vec![Example {
-            text_a: text.clone(),
-            text_b: args.text_pair.clone(),
-            target: None,
-        }]);
-    }
-    if let Some(path) = &args.file {
-        let (set, found) = read_user(path, &asked.columns, &label_space(config), Labels::Ignored)?;
-        asked.compare(found.text_b.is_some(), progress);
-        progress.message(&columns_line(path, &FoundColumns { label: None, ..found }));
-        return Ok(set.examples);
-    }
-    if let Some(task) = &args.task {
-        let corpus = Corpus::dev_of(task, args.data.as_deref(), None)?;
-        check_labels(config, &corpus.labels, task)?;
-        asked.compare(corpus.texts.len() == 2, progress);
-        let sources = corpus.dev.into_iter();
-        return Ok(sources.flat_map(|source| source.set.examples).collect());
-    }
-    Err(Error::Usage(
-        "what to predict is missing: give --text, --file, --task and --data, or --task builtin:NAME"
-            .to_owned(),
-    ))
-}
-
 /// The length to which texts are cut: as asked for, else 128 or what the model can take.
 pub(super) fn max_tokens(asked: Option<usize>, config: &ModelConfig) -> usize {
     asked.unwrap_or_else(|| config.max_tokens().min(128))
 }
 
 /// The flags that say how a file is read.
-pub(super) fn flags(args: &DataArgs) -> Flags<'_> {
+pub(super) fn flags(args: &ColumnArgs) -> Flags<'_> {
     Flags {
         text: args.text_column.as_ref(),
         pair: args.text_pair_column.as_ref(),
@@ -263,7 +243,7 @@ pub(super) fn flags(args: &DataArgs) -> Flags<'_> {
 }
 
 /// What a saved model's outputs mean.
-fn label_space(config: &ModelConfig) -> LabelSpace {
+pub(super) fn label_space(config: &ModelConfig) -> LabelSpace {
     match config.problem {
         Problem::Regression => LabelSpace::Values,
         Problem::Classification => LabelSpace::Classes(config.labels.clone()),
@@ -272,7 +252,7 @@ fn label_space(config: &ModelConfig) -> LabelSpace {
 
 /// A model whose outputs mean something else than the task's labels would be scored wrongly without a word. Labels
 /// that are only numbered (`LABEL_0`) are taken to be in the task's order.
-fn check_labels(config: &ModelConfig, labels: &LabelSpace, task: &str) -> Result<(), Error> {
+pub(super) fn check_labels(config: &ModelConfig, labels: &LabelSpace, task: &str) -> Result<(), Error> {
     let names = labels.output_names();
     let fits = config.problem == labels.problem()
         && config.num_labels() == names.len()

@@ -2,12 +2,13 @@
 
 use super::args::Eval;
 use super::choice::Dtype;
+use super::class_report::ClassReport;
 use super::corpus::{Corpus, flags};
 use super::output::eval_results;
 use super::progress::Progress;
 use super::reading::Asked;
 use super::score::{line, scores};
-use super::{Error, in_threads, machine, print, print_document};
+use super::{Error, in_threads, machine, print, print_document, print_lines};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;
 use crate::model::SequenceClassifier;
@@ -26,7 +27,7 @@ fn run<T: Real>(args: &Eval) -> Result<(), Error> {
     let mut progress = Progress::new(args.quiet);
     machine::warn_unless_portable(args.quiet);
     let config = checkpoint::read_config(&args.model.dir)?.config;
-    let asked = Asked::of(&args.model.dir, flags(&args.data), &config)?;
+    let asked = Asked::of(&args.model.dir, flags(&args.data.columns), &config)?;
     let corpus = Corpus::for_evaluation(&args.data, &config, &asked, &mut progress)?;
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
     let mut dev = Vec::new();
@@ -42,8 +43,11 @@ fn run<T: Real>(args: &Eval) -> Result<(), Error> {
         let results = eval_results(&scores, None);
         return print_document(&format!("{:#}", Value::Object(results)));
     }
-    for (name, value) in scores.iter().flat_map(|scores| &scores.values) {
-        print(&line(name, *value))?;
+    for scores in &scores {
+        for (name, value) in scores.all() {
+            print(&line(name, *value))?;
+        }
     }
-    Ok(())
+    let reports = scores.iter().filter_map(|scores| scores.classes.as_ref());
+    print_lines(reports.flat_map(ClassReport::lines))
 }

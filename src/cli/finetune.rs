@@ -3,6 +3,7 @@
 use super::args::Finetune;
 use super::best::Best;
 use super::choice::{Dtype, SaveStrategy};
+use super::class_report::{ClassReport, SHOWN};
 use super::corpus::Corpus;
 use super::inputs::Inputs;
 use super::log::{self, Log};
@@ -11,9 +12,9 @@ use super::plan::{adamw, plan};
 use super::progress::Progress;
 use super::reading;
 use super::record::{Start, record, start};
-use super::score::{Scores, line, scores};
-use super::training::{TrainingLoop, check_finite, named};
-use super::{Error, checksums, in_threads, machine, print, print_document, resume};
+use super::score::{Scores, further_names, line, scores};
+use super::training::{TrainingLoop, check_finite};
+use super::{Error, checksums, in_threads, machine, print, print_document, print_lines, resume};
 use crate::checkpoint;
 use crate::data::{Metric, TextEncoder, majority};
 use crate::model::{ModelConfig, SequenceClassifier, Target};
@@ -174,7 +175,7 @@ impl<'a, T: Real> Job<'a, T> {
     }
 
     fn facts(&self) -> Result<Facts, Error> {
-        let metric = self.corpus.headline;
+        let metric = self.corpus.headline.of_a_study()?;
         let targets: Vec<Target> = self.dev[0].iter().map(|sequence| sequence.target).collect();
         Ok(Facts {
             examples: self.train.len(),
@@ -321,17 +322,28 @@ fn print_again(output: &Path, json: bool) -> Result<(), Error> {
     let (log, results) = (read(output::LOG)?, read(output::EVAL)?);
     let last = log.trim_ascii_end().split(|&byte| byte == b'\n').next_back();
     let results = object(output::EVAL, &results)?;
-    for name in object(output::LOG, last.unwrap_or_default())?.keys() {
-        if let Some(value) = results.get(name).filter(|_| name.starts_with("eval_")) {
-            print(&line(name, value.as_f64().unwrap_or(f64::NAN)))?;
-        }
+    let last = object(output::LOG, last.unwrap_or_default())?;
+    let is_there = |name: &&String| name.starts_with("eval_") && results.contains_key(*name);
+    let logged: Vec<&String> = last.keys().filter(is_there).collect();
+    for name in logged.iter().copied().chain(&further_names(&results, &logged)) {
+        print(&line(name, results[name].as_f64().unwrap_or(f64::NAN)))?;
     }
-    Ok(())
+    print_classes(ClassReport::read(&results).as_ref())
+}
+
+/// The tables of a few classes.
+fn print_classes(report: Option<&ClassReport>) -> Result<(), Error> {
+    let report = report.filter(|report| report.labels.len() <= SHOWN);
+    print_lines(report.into_iter().flat_map(ClassReport::lines))
 }
 
 fn print_results(scores: &[Scores], totals: &TrainingTotals) -> Result<(), Error> {
-    for line in named(scores) {
-        print(&line)?;
-    }
-    totals.summary().map_or(Ok(()), |line| print(&line))
+    print_lines(
+        scores
+            .iter()
+            .flat_map(Scores::all)
+            .map(|(name, value)| line(name, *value)),
+    )?;
+    print_lines(totals.summary())?;
+    print_classes(scores.iter().find_map(|scores| scores.classes.as_ref()))
 }

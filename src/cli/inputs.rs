@@ -39,7 +39,7 @@ impl<T: Real> Inputs<T> {
         let folder = checkpoint::read_config(&args.model.dir)?;
         let config = adapted(folder.config.clone(), &corpus, args);
         let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
-        let max_tokens = max_tokens(flags(&args.data).max_tokens, &config);
+        let max_tokens = max_tokens(flags(&args.data.columns).max_tokens, &config);
         let (mut sets, mut files) = (Vec::new(), Vec::new());
         for source in corpus.train.iter().chain(&corpus.dev) {
             let (sequences, facts) = source.encode_with_facts(&encoder, max_tokens, progress)?;

@@ -4,8 +4,8 @@
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`, `bench`; `machine` for `verify-machine`; `first` for none) or a folder (`pretrain`, `clip`, `oracle` for the
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
 //! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
-//! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of
-//! several evaluations), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `checksums` (what tells damage to them), `spelling` and `configured` (the words of the command line),
+//! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics),
+//! `class_report` (the metrics of each class), `best` (of several evaluations, by a `criterion`), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `checksums` (what tells damage to them), `spelling` and `configured` (the words of the command line),
 //! `progress` (the line on the terminal).
 
 mod args;
@@ -13,9 +13,11 @@ mod bench;
 mod best;
 mod checksums;
 mod choice;
+mod class_report;
 mod clip;
 mod configured;
 mod corpus;
+mod criterion;
 mod evaluate;
 mod finetune;
 mod first;
@@ -199,6 +201,11 @@ impl From<DataError> for Error {
 /// Prints one line of results on stdout, with what a terminal would obey escaped.
 fn print(text: &str) -> Result<(), Error> {
     print_bytes(line(text).as_bytes())
+}
+
+/// Prints lines of results.
+fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<(), Error> {
+    lines.into_iter().try_for_each(|line| print(&line))
 }
 
 /// Prints a document for a program, or lines that hold no text of somebody else, as they are.

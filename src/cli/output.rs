@@ -1,6 +1,7 @@
 //! The output folder of a run: who may write into it, and its JSON files.
 
 use super::args::Finetune;
+use super::class_report::ClassReport;
 use super::progress::clock;
 use super::score::Scores;
 use super::{Error, reading, resume};
@@ -237,14 +238,20 @@ pub(super) fn eval_results(scores: &[Scores], epoch: Option<f64>) -> Map<String,
     }
     for Scores {
         values,
+        further,
+        classes,
         samples,
         batches,
         seconds,
         suffix,
     } in scores
     {
-        for (name, value) in values {
+        for (name, value) in values.iter().chain(further) {
             results.insert(name.clone(), (*value).into());
+        }
+        // Only files of one's own have them, and no suffix.
+        for (name, value) in classes.iter().flat_map(ClassReport::record) {
+            results.insert(name.to_owned(), value);
         }
         let mut measured = |name: &str, value: Value| results.insert(format!("eval_{name}{suffix}"), value);
         measured("samples", (*samples).into());

@@ -1,21 +1,28 @@
 //! From a model's outputs to a loss, predictions and metrics.
 
 use super::Error;
+use super::class_report::ClassReport;
 use super::corpus::Corpus;
 use super::progress::Progress;
-use crate::data::{Metric, Predictions, evaluate};
+use crate::data::{Confusion, LabelSpace, Metric, Predictions, evaluate, evaluate_each};
 use crate::model::{ModelConfig, Problem, SequenceClassifier, Target, Targets, classifier};
 use crate::pool::Pool;
 use crate::real::Real;
 use crate::train::{Sequence, predict};
 use ndarray::Array2;
+use serde_json::{Map, Value};
 use std::time::Instant;
 
 /// An evaluation of one file.
 #[derive(Clone, Debug)]
 pub(super) struct Scores {
-    /// `eval_loss` and the metrics, by their names in `eval_results.json`, in that order.
+    /// What is logged: `eval_loss` and the metrics, by their names in `eval_results.json`, in that order; of a file of one's
+    /// own the first metric and the one that decides.
     pub(super) values: Vec<(String, f64)>,
+    /// The other metrics of a file of one's own.
+    pub(super) further: Vec<(String, f64)>,
+    /// What a file of one's own with classes has for each of them.
+    pub(super) classes: Option<ClassReport>,
     /// Examples.
     pub(super) samples: usize,
     /// Batches.
@@ -24,6 +31,32 @@ pub(super) struct Scores {
     pub(super) seconds: f64,
     /// Appended to every name.
     pub(super) suffix: &'static str,
+}
+
+impl Scores {
+    /// Every metric, those that are logged first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &(String, f64)> {
+        self.values.iter().chain(&self.further)
+    }
+
+    /// Leaves in `values` what is logged of a file of one's own.
+    fn shortened(mut self, corpus: &Corpus) -> Self {
+        let logged = |name: &str| {
+            let key = name.trim_start_matches("eval_");
+            ["loss", corpus.metrics[0].key(), corpus.headline.key()].contains(&key)
+        };
+        if corpus.is_own {
+            (self.values, self.further) = self.values.into_iter().partition(|(name, _)| logged(name));
+        }
+        self
+    }
+}
+
+/// The names of the metrics that a results file has beside these, in the order in which they are printed.
+pub(super) fn further_names(results: &Map<String, Value>, logged: &[&String]) -> Vec<String> {
+    let names = Metric::ALL.map(|metric| format!("eval_{}", metric.key()));
+    let is_further = |name: &String| results.contains_key(name) && !logged.contains(&name);
+    names.into_iter().filter(is_further).collect()
 }
 
 /// `eval_accuracy = 0.6209`; a metric without a value is said to have none.
@@ -57,29 +90,50 @@ pub(super) fn scores<T: Real>(
             progress.count("evaluating", done, inputs.len());
         });
         let targets: Vec<Target> = sequences.iter().map(|s| s.target).collect();
-        all.push(Scores {
-            values: values(config, corpus.metrics, &logits, &targets, source.suffix)?,
+        let predictions = predictions(config, &logits);
+        let scores = Scores {
+            values: values(corpus, &logits, &predictions, &targets, source.suffix)?,
+            further: Vec::new(),
+            classes: class_report(corpus, &predictions, &targets)?,
             samples: sequences.len(),
             batches: sequences.len().div_ceil(batch_size),
             seconds: start.elapsed().as_secs_f64(),
             suffix: source.suffix,
-        });
+        };
+        all.push(scores.shortened(corpus));
     }
     Ok(all)
 }
 
 fn values(
-    config: &ModelConfig,
-    metrics: &[Metric],
+    corpus: &Corpus,
     logits: &[Vec<f64>],
+    predictions: &Predictions,
     targets: &[Target],
     suffix: &str,
 ) -> Result<Vec<(String, f64)>, Error> {
     let named = |name: &str| format!("eval_{name}{suffix}");
     let mut values = vec![(named("loss"), mean_loss(logits, targets))];
-    let scores = evaluate(metrics, &predictions(config, logits), targets)?;
+    let evaluate = if corpus.is_own { evaluate_each } else { evaluate };
+    let scores = evaluate(corpus.metrics, predictions, targets)?;
     values.extend(scores.into_iter().map(|(name, value)| (named(name), value)));
     Ok(values)
+}
+
+/// What a file of one's own with classes has for each of them.
+fn class_report(
+    corpus: &Corpus,
+    predictions: &Predictions,
+    targets: &[Target],
+) -> Result<Option<ClassReport>, Error> {
+    let LabelSpace::Classes(labels) = &corpus.labels else {
+        return Ok(None);
+    };
+    if !corpus.is_own {
+        return Ok(None);
+    }
+    let (labels, confusion) = (labels.clone(), Confusion::of(labels.len(), predictions, targets)?);
+    Ok(Some(ClassReport { labels, confusion }))
 }
 
 /// The class with the largest logit (the first of equals), or the value.

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use std::ffi::OsString;
 
 /// Flags of `run_glue.py` and `run_mlm.py` that have no place here, and what to do.
-const TIPS: [(&str, &str); 21] = [
+const TIPS: [(&str, &str); 20] = [
     ("max-grad-norm", "write --clip global:C for a maximum norm of C"),
     ("do-train", "leave it out: finetune trains"),
     (
@@ -50,10 +50,6 @@ const TIPS: [(&str, &str); 21] = [
     ("no-cuda", "leave it out: everything runs on the CPU"),
     ("use-cpu", "leave it out: everything runs on the CPU"),
     ("optim", "write --optimizer"),
-    (
-        "metric-for-best-model",
-        "leave it out: --load-best takes the metric of the task",
-    ),
     (
         "report-to",
         "leave it out: log.jsonl in the output folder has every number",

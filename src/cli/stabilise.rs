@@ -40,10 +40,14 @@ pub(super) struct StabiliserArgs {
     /// Passes over the training set before the next group is unfrozen [default: --num-train-epochs]
     #[arg(long, value_name = "E", value_parser = not_negative, requires = "gradual_unfreezing")]
     pub(super) unfreeze_epochs: Option<f64>,
-    /// Report and save the model of the best evaluation (F1 if the task has it, else its first metric; the earliest of
-    /// equals); evaluates after each epoch unless --eval-every says when
+    /// Report and save the model of the best evaluation by --metric-for-best-model (the earliest of equals); evaluates after
+    /// each epoch unless --eval-every says when
     #[arg(long, visible_alias = "load-best-model-at-end")]
     pub(super) load_best: bool,
+    /// What makes an evaluation the best: a metric of the task or the file, or loss; less is better of loss,
+    /// mse and mae [default: F1 if the task has it, else its first metric; of a file of your own accuracy or mse]
+    #[arg(long, visible_alias = "metric", value_name = "NAME")]
+    pub(super) metric_for_best_model: Option<String>,
     /// Train on N examples drawn at random, without replacement, from those that --max-train-samples leaves
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(super) train_subset: Option<usize>,
@@ -188,6 +192,10 @@ impl StabiliserArgs {
             "train_subset": self.train_subset,
             "subset_seed": self.train_subset.map(|_| self.subset_seed),
         });
-        settings.as_object().cloned().unwrap_or_default()
+        let mut settings = settings.as_object().cloned().unwrap_or_default();
+        if let Some(name) = &self.metric_for_best_model {
+            settings.insert("metric_for_best_model".to_owned(), name.as_str().into());
+        }
+        settings
     }
 }

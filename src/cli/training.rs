@@ -233,7 +233,7 @@ pub(super) fn warn_about_missing_gradients(record: &StepRecord, progress: &mut P
 }
 
 /// `eval_accuracy = 0.6209`, metric by metric.
-pub(super) fn named(scores: &[Scores]) -> impl Iterator<Item = String> {
+fn named(scores: &[Scores]) -> impl Iterator<Item = String> {
     scores
         .iter()
         .flat_map(|scores| &scores.values)

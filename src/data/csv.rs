@@ -23,6 +23,28 @@ pub(super) fn records(text: &str) -> impl Iterator<Item = Result<Record<'_>, (us
     Records { rest: text, line: 1 }
 }
 
+/// One record, without its line end, that [`records`] reads back as these cells.
+///
+/// Quoted is what needs it, and beside it what other readers would change: blanks at the ends, and a first character that
+/// would pass for a byte-order mark.
+pub fn csv_line(cells: &[String]) -> String {
+    let cells: Vec<Cow<'_, str>> = cells.iter().map(|cell| written(cell)).collect();
+    match &cells[..] {
+        // An empty line is no record.
+        [only] if only.is_empty() => "\"\"".to_owned(),
+        _ => cells.join(","),
+    }
+}
+
+fn written(cell: &str) -> Cow<'_, str> {
+    let is_bare =
+        !cell.contains([',', '"', '\n', '\r']) && !cell.starts_with('\u{feff}') && cell.trim() == cell;
+    if is_bare {
+        return Cow::Borrowed(cell);
+    }
+    Cow::Owned(format!("\"{}\"", cell.replace('"', "\"\"")))
+}
+
 /// What is still to be read, and its line. After a fault nothing is left.
 struct Records<'t> {
     rest: &'t str,

@@ -58,6 +58,8 @@ pub enum DataError {
 pub enum FileFault {
     /// The extension is none of `.tsv`, `.csv`, `.jsonl`, `.json`.
     UnknownFormat,
+    /// Nothing says what kind of file it is that is to be predicted.
+    UnknownInput,
     /// No bytes, or nothing but a byte-order mark.
     Empty,
     /// Nothing but blank lines.
@@ -187,6 +189,11 @@ pub enum LineFault {
     RepeatedField {
         /// The field.
         field: String,
+    },
+    /// A row of a task's test file whose index is no whole number, or that of another row.
+    Index {
+        /// The index.
+        index: String,
     },
     /// The header once more, between the rows.
     RepeatedHeader,

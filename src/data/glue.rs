@@ -1,5 +1,6 @@
 //! Reads the files of GLUE in their original layout: one folder a task, tab-separated, no quoting.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,14 +9,13 @@ use super::label;
 use super::read::{Dataset, Labels, dataset};
 use super::source::Source;
 use super::table::{self, Layout};
-use super::task::{Columns, Outcome, Task};
+use super::task::{Columns, Incomplete, Outcome, Task};
 use super::tsv;
 use crate::model::Target;
 
 /// Reads one file of a task, for example `read_glue(dir, task, task.train_file, Labels::Required)`.
 ///
-/// A `test.tsv` is read with [`Labels::Optional`]; that of `CoLA` has another layout than its train file and is a user
-/// file with the text column `sentence` ([`read_user`](super::read_user)).
+/// Test files are [`read_glue_test`]'s.
 ///
 /// # Errors
 /// [`DataError`] with file and line: no such file, not UTF-8, no rows, a column too many or too few, a column that is
@@ -43,6 +43,45 @@ pub fn read_glue(dir: &Path, task: &Task, file: &str, presence: Labels) -> Resul
     dataset(&source.path, rows, presence, task.label_space(), |text| {
         understand(task, text)
     })
+}
+
+/// Reads a test file of a task: its examples, without labels, and the index of each.
+///
+/// The index is that of the column `index` or `id`, else the place from 0. No line may be incomplete: a row that is left
+/// out would shift what is submitted.
+///
+/// # Errors
+/// As [`read_glue`], and an index that is no whole number or there twice.
+pub fn read_glue_test(dir: &Path, task: &Task, file: &str) -> Result<(Dataset, Vec<String>), DataError> {
+    let source = Source::open(&dir.join(file), |error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            format!("--split test reads the task's {file}")
+        } else {
+            String::new()
+        }
+    })?;
+    let mut records = tsv::records(&source.text);
+    let header = table::header(&source, &mut records)?;
+    let texts = task.test_texts();
+    let mut layout = Layout::find(&source, &header, texts, "", Labels::Ignored, "")?;
+    layout.label = header.iter().position(|name| name == "index" || name == "id");
+    let mut rows = table::rows(&source, &mut records, layout, Incomplete::Refuse)?;
+    let (mut indices, mut seen) = (Vec::new(), HashSet::new());
+    for (place, row) in rows.rows.iter_mut().enumerate() {
+        let index = match layout.label {
+            Some(_) => row.label.take().unwrap_or_default(),
+            None => place.to_string(),
+        };
+        if index.parse::<u64>().is_err() || !seen.insert(index.clone()) {
+            return Err(source.line_fault(row.line, LineFault::Index { index }));
+        }
+        indices.push(index);
+    }
+    let space = task.label_space();
+    let set = dataset(&source.path, rows, Labels::Ignored, space, |text| {
+        understand(task, text)
+    })?;
+    Ok((set, indices))
 }
 
 /// The target that a label text of the task's files stands for.

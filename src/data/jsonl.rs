@@ -2,7 +2,7 @@
 //!
 //! The columns of the file are the fields of all its objects: which rows come first makes no difference.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -111,35 +111,80 @@ fn objects(source: &Source) -> impl Iterator<Item = Result<Object, DataError>> {
 
 /// A field that an object has twice, of which the parser keeps the last. The text is a valid object.
 fn repeated(object: &str) -> Option<String> {
+    let mut seen = HashSet::new();
+    let mut names = members(object).into_iter().map(|(name, _)| name);
+    names.find(|name| !seen.insert(name.clone()))
+}
+
+/// The names of an object's fields and their values as they are written, in order. The text is a valid object.
+fn members(object: &str) -> Vec<(String, &str)> {
     let bytes = object.as_bytes();
     let (mut depth, mut is_name, mut at) = (0_usize, false, 0);
-    let mut seen = HashSet::new();
+    let (mut all, mut name, mut value) = (Vec::new(), None, 0);
     while at < bytes.len() {
         let begin = at;
         at += 1;
+        if depth == 1
+            && b",}".contains(&bytes[begin])
+            && let Some(name) = name.take()
+        {
+            all.push((name, object[value..begin].trim()));
+        }
         match bytes[begin] {
             b'{' | b'[' => (depth, is_name) = (depth + 1, bytes[begin] == b'{'),
             b'}' | b']' => depth -= 1,
             b',' => is_name = true,
-            b':' => is_name = false,
+            b':' => {
+                is_name = false;
+                if depth == 1 {
+                    value = at;
+                }
+            }
             b'"' => {
                 while bytes[at] != b'"' {
                     at += if bytes[at] == b'\\' { 2 } else { 1 };
                 }
                 at += 1;
                 // Names by what they mean: `\u0061` is `a`.
-                if let Some(name) = (depth == 1 && is_name)
-                    .then(|| serde_json::from_str::<String>(&object[begin..at]).ok())
-                    .flatten()
-                    && !seen.insert(name.clone())
-                {
-                    return Some(name);
+                if depth == 1 && is_name {
+                    name = serde_json::from_str::<String>(&object[begin..at]).ok();
                 }
             }
             _ => {}
         }
     }
-    None
+    all
+}
+
+/// The objects of a file as they are written, without blanks around them.
+pub(super) fn lines(source: &Source) -> Result<Vec<String>, DataError> {
+    let there = tsv::lines(&source.text).map(str::trim_ascii);
+    let there = there.filter(|line| !line.is_empty());
+    objects(source)
+        .zip(there)
+        .map(|(object, line)| object.map(|_| line.to_owned()))
+        .collect()
+}
+
+/// The names of the fields of all these objects, each where it comes first.
+pub(super) fn names(objects: &[String]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let names = objects
+        .iter()
+        .flat_map(|object| members(object))
+        .map(|(name, _)| name);
+    names.filter(|name| seen.insert(name.clone())).collect()
+}
+
+/// The values of these fields as texts: of a string what it says, nothing of `null` and of a field that is not there, and
+/// anything else as it is written.
+pub(super) fn cells(object: &str, names: &[String]) -> Vec<String> {
+    let mut values: HashMap<String, &str> = members(object).into_iter().collect();
+    let cell = |name: &String| match values.remove(name) {
+        None | Some("null") => String::new(),
+        Some(value) => serde_json::from_str::<String>(value).unwrap_or_else(|_| value.to_owned()),
+    };
+    names.iter().map(cell).collect()
 }
 
 /// The parser's words without its line, which is always 1 here: `expected value at column 3`.

@@ -11,8 +11,10 @@ use std::collections::BTreeSet;
 /// |---|---|
 /// | accuracy | the share of the largest class |
 /// | F1 | `2p / (2p + n)` for `p` examples of class 1 and `n` others, as if all were positive |
+/// | macro F1, weighted F1 | the largest that one class for all gives |
 /// | Matthews, Pearson, Spearman | 0: a constant correlates with nothing |
 /// | mean squared error | the targets' variance, which the constant `t̄` reaches; less is better there |
+/// | mean absolute error | the mean distance from the targets' median; less is better there |
 ///
 /// Dodge et al. (2020, arXiv 2002.06305) and Mosbach et al. (2021, arXiv 2006.04884) call a run *failed* if it does not
 /// beat this. One threshold for all metrics of a task is wrong: on MRPC's dev set the constant answer has accuracy 0.684
@@ -35,17 +37,19 @@ pub fn majority(metric: Metric, targets: &[Target]) -> Result<f64, DataError> {
     if targets.is_empty() {
         return Err(DataError::Score(ScoreFault::Nothing));
     }
+    let all = |value| Predictions::Values(vec![value; targets.len()]);
+    let values: Vec<f64> = targets.iter().filter_map(value).collect();
     let (constants, needs): (Vec<Predictions>, _) = match metric {
-        Metric::Accuracy | Metric::F1 | Metric::Matthews => {
+        Metric::Accuracy | Metric::F1 | Metric::F1Macro | Metric::F1Weighted | Metric::Matthews => {
             let classes: BTreeSet<usize> = targets.iter().filter_map(class).collect();
             let all = |class| Predictions::Classes(vec![class; targets.len()]);
             (classes.into_iter().map(all).collect(), "classes")
         }
         Metric::Pearson | Metric::Spearman | Metric::MeanSquaredError => {
-            let values: Vec<f64> = targets.iter().filter_map(value).collect();
             let mean = values.iter().sum::<f64>() / values.len() as f64;
-            (vec![Predictions::Values(vec![mean; targets.len()])], "values")
+            (vec![all(mean)], "values")
         }
+        Metric::MeanAbsoluteError => (median(values).map(all).into_iter().collect(), "values"),
     };
     let mut best = None;
     for constant in &constants {
@@ -58,6 +62,15 @@ pub fn majority(metric: Metric, targets: &[Target]) -> Result<f64, DataError> {
         metric: metric.key(),
         needs,
     }))
+}
+
+/// The middle one of the values, or the mean of the two in the middle; `None` of none.
+fn median(values: Vec<f64>) -> Option<f64> {
+    let mut values = values;
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let lower = values[(values.len() - 1) / 2];
+    Some(f64::midpoint(lower, upper))
 }
 
 fn class(target: &Target) -> Option<usize> {

@@ -41,6 +41,10 @@ impl fmt::Display for FileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownFormat => write!(f, "unknown kind of file; expected .tsv, .csv, .jsonl or .json"),
+            Self::UnknownInput => write!(
+                f,
+                "unknown kind of file; expected .tsv, .csv, .jsonl, .json or .txt, or --input-format"
+            ),
             Self::Empty => write!(f, "the file is empty"),
             Self::NoText => write!(f, "the file has nothing but blank lines"),
             Self::HeaderOnly => write!(f, "the file has a header and no rows"),
@@ -146,6 +150,7 @@ impl fmt::Display for LineFault {
                 )
             }
             Self::RepeatedField { field } => write!(f, "field `{field}` is there twice"),
+            Self::Index { index } => write!(f, "index `{index}` is not a whole number that no other row has"),
             Self::RepeatedHeader => write!(f, "the header comes again"),
             Self::QuotedCell { column } => write!(
                 f,

@@ -1,11 +1,18 @@
-//! Metrics, with the values and the names that `run_glue.py` prints.
+//! Metrics, with the values and the names that `run_glue.py` prints, and those that files of one's own get beside them.
 //!
 //! Sums run over the examples in order, in f64, on one thread: the same predictions give the same bits.
 //!
 //! Sources: the GLUE metrics of Hugging Face `evaluate` (`accuracy`, `f1`, `matthews_correlation`, `pearson`,
 //! `spearmanr`), which call scikit-learn and `SciPy`; the edge cases below are theirs and are tested against both.
+//! The averages of F1 and the numbers of each class are scikit-learn's with `zero_division=0` and without `labels`.
+
+mod classes;
+mod values;
+
+pub use classes::{Confusion, Tally};
 
 use super::error::{DataError, ScoreFault};
+use super::label::LabelSpace;
 use crate::model::Target;
 
 /// One number about predictions.
@@ -16,6 +23,11 @@ pub enum Metric {
     /// Classes: `2 TP / (2 TP + FP + FN)` with class 1 positive and every other class negative, in `[0, 1]`; 0 when
     /// class 1 is neither predicted nor there.
     F1,
+    /// Classes: `(1/m) Σₖ F1ₖ` over the `m` classes that occur in predictions or targets, in `[0, 1]`, with
+    /// `F1ₖ = 2 TPₖ / (2 TPₖ + FPₖ + FNₖ)`. A class that occurs in neither does not count, as in scikit-learn.
+    F1Macro,
+    /// Classes: `(1/n) Σₖ tₖ F1ₖ` with `tₖ` occurrences of class `k` among `n` targets, in `[0, 1]`.
+    F1Weighted,
     /// Classes: Matthews' correlation in Gorodkin's form for any number of classes `k`, in `[-1, 1]`. With `c` correct
     /// of `n`, `pₖ` predictions of class `k` and `tₖ` occurrences:
     /// `(c n − Σ pₖ tₖ) / √((n² − Σ pₖ²) (n² − Σ tₖ²))`; 0 when the root is 0, that is when one class fills the
@@ -29,6 +41,8 @@ pub enum Metric {
     Spearman,
     /// Values: mean squared error `(1/n) Σ (p − t)²`, in the square of the labels' unit.
     MeanSquaredError,
+    /// Values: mean absolute error `(1/n) Σ |p − t|`, in the labels' unit.
+    MeanAbsoluteError,
 }
 
 /// What a model predicted, one entry an example.
@@ -56,15 +70,56 @@ impl Predictions {
 }
 
 impl Metric {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Accuracy,
+        Self::F1,
+        Self::F1Macro,
+        Self::F1Weighted,
+        Self::Matthews,
+        Self::MeanSquaredError,
+        Self::MeanAbsoluteError,
+        Self::Pearson,
+        Self::Spearman,
+    ];
+
     /// The name in results files, without the prefix `eval_`.
     pub fn key(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
             Self::F1 => "f1",
+            Self::F1Macro => "f1_macro",
+            Self::F1Weighted => "f1_weighted",
             Self::Matthews => "matthews_correlation",
             Self::Pearson => "pearson",
             Self::Spearman => "spearmanr",
             Self::MeanSquaredError => "mse",
+            Self::MeanAbsoluteError => "mae",
+        }
+    }
+
+    /// Whether a larger number is a better one.
+    pub fn more_is_better(self) -> bool {
+        !matches!(self, Self::MeanSquaredError | Self::MeanAbsoluteError)
+    }
+
+    /// What is said of a file of one's own. F1 of class 1 alone is said of two classes, where class 1 is the other.
+    pub fn own(labels: &LabelSpace) -> &'static [Self] {
+        match labels {
+            LabelSpace::Classes(names) if names.len() == 2 => &[
+                Self::Accuracy,
+                Self::F1,
+                Self::F1Macro,
+                Self::F1Weighted,
+                Self::Matthews,
+            ],
+            LabelSpace::Classes(_) => &[Self::Accuracy, Self::F1Macro, Self::F1Weighted, Self::Matthews],
+            LabelSpace::Values => &[
+                Self::MeanSquaredError,
+                Self::MeanAbsoluteError,
+                Self::Pearson,
+                Self::Spearman,
+            ],
         }
     }
 }
@@ -100,19 +155,7 @@ pub fn evaluate(
     predictions: &Predictions,
     targets: &[Target],
 ) -> Result<Vec<(&'static str, f64)>, DataError> {
-    if targets.is_empty() {
-        return Err(DataError::Score(ScoreFault::Nothing));
-    }
-    if predictions.len() != targets.len() {
-        return Err(DataError::Score(ScoreFault::Lengths {
-            predictions: predictions.len(),
-            targets: targets.len(),
-        }));
-    }
-    let mut scores = Vec::with_capacity(metrics.len() + 1);
-    for &metric in metrics {
-        scores.push((metric.key(), score(metric, predictions, targets)?));
-    }
+    let mut scores = evaluate_each(metrics, predictions, targets)?;
     if scores.len() > 1 {
         let sum: f64 = scores.iter().map(|(_, score)| score).sum();
         scores.push(("combined_score", sum / scores.len() as f64));
@@ -120,209 +163,98 @@ pub fn evaluate(
     Ok(scores)
 }
 
-/// One metric of predictions and targets of equal count, at least one.
+/// [`evaluate`] without the mean, which says nothing of metrics that differ in their range or their direction.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_each(
+    metrics: &[Metric],
+    predictions: &Predictions,
+    targets: &[Target],
+) -> Result<Vec<(&'static str, f64)>, DataError> {
+    if targets.is_empty() {
+        return Err(DataError::Score(ScoreFault::Nothing));
+    }
+    let scores = metrics
+        .iter()
+        .map(|&metric| Ok((metric.key(), score(metric, predictions, targets)?)));
+    scores.collect()
+}
+
+/// One metric of predictions and targets, of which there is at least one.
 fn score(metric: Metric, predictions: &Predictions, targets: &[Target]) -> Result<f64, DataError> {
-    let fault = |needs| {
-        DataError::Score(ScoreFault::Kinds {
-            metric: metric.key(),
-            needs,
-        })
+    let of_classes = |score: fn(&[(usize, usize)]) -> f64| {
+        let pairs = class_pairs(metric.key(), predictions, targets)?;
+        Ok(score(&pairs))
+    };
+    let of_values = |score: fn(&[f64], &[f64]) -> f64| {
+        let (p, t) = value_columns(metric.key(), predictions, targets)?;
+        Ok(score(p, &t))
     };
     match metric {
-        Metric::Accuracy | Metric::F1 | Metric::Matthews => {
-            let pairs = class_pairs(predictions, targets).ok_or_else(|| fault("classes"))?;
-            Ok(match metric {
-                Metric::F1 => f1(&pairs),
-                Metric::Matthews => matthews(&pairs),
-                _ => accuracy(&pairs),
-            })
-        }
-        Metric::Pearson | Metric::Spearman | Metric::MeanSquaredError => {
-            let (p, t) = value_columns(predictions, targets).ok_or_else(|| fault("values"))?;
-            Ok(match metric {
-                Metric::Pearson => pearson(p, &t),
-                Metric::Spearman => spearman(p, &t),
-                _ => mean_squared_error(p, &t),
-            })
-        }
+        Metric::Accuracy => of_classes(classes::accuracy),
+        Metric::F1 => of_classes(classes::f1),
+        Metric::F1Macro => of_classes(classes::f1_macro),
+        Metric::F1Weighted => of_classes(classes::f1_weighted),
+        Metric::Matthews => of_classes(classes::matthews),
+        Metric::Pearson => of_values(values::pearson),
+        Metric::Spearman => of_values(values::spearman),
+        Metric::MeanSquaredError => of_values(values::mean_squared_error),
+        Metric::MeanAbsoluteError => of_values(values::mean_absolute_error),
     }
 }
 
-/// Pairs of predicted and true class; `None` if there are values among them.
-fn class_pairs(predictions: &Predictions, targets: &[Target]) -> Option<Vec<(usize, usize)>> {
-    let Predictions::Classes(predicted) = predictions else {
-        return None;
-    };
-    let classes = targets.iter().map(|target| match target {
+/// As many predictions as targets.
+fn check_lengths(predictions: &Predictions, targets: &[Target]) -> Result<(), DataError> {
+    if predictions.len() == targets.len() {
+        return Ok(());
+    }
+    Err(DataError::Score(ScoreFault::Lengths {
+        predictions: predictions.len(),
+        targets: targets.len(),
+    }))
+}
+
+/// Pairs of predicted and true class.
+fn class_pairs(
+    metric: &'static str,
+    predictions: &Predictions,
+    targets: &[Target],
+) -> Result<Vec<(usize, usize)>, DataError> {
+    check_lengths(predictions, targets)?;
+    let class = |target: &Target| match target {
         Target::Class(class) => Some(*class),
         Target::Value(_) => None,
-    });
-    predicted
-        .iter()
-        .zip(classes)
-        .map(|(&p, class)| Some((p, class?)))
-        .collect()
-}
-
-/// Predicted and true values; `None` if there are classes among them.
-fn value_columns<'p>(predictions: &'p Predictions, targets: &[Target]) -> Option<(&'p [f64], Vec<f64>)> {
-    let Predictions::Values(predicted) = predictions else {
-        return None;
     };
-    let values: Option<Vec<f64>> = targets
-        .iter()
-        .map(|target| match target {
-            Target::Value(value) => Some(*value),
-            Target::Class(_) => None,
-        })
-        .collect();
-    Some((predicted, values?))
-}
-
-fn accuracy(pairs: &[(usize, usize)]) -> f64 {
-    let correct = pairs.iter().filter(|(p, t)| p == t).count();
-    correct as f64 / pairs.len() as f64
-}
-
-fn f1(pairs: &[(usize, usize)]) -> f64 {
-    let count = |predicted: bool, actual: bool| {
-        pairs
-            .iter()
-            .filter(|&&(p, t)| (p == 1) == predicted && (t == 1) == actual)
-            .count() as f64
+    let pairs = match predictions {
+        Predictions::Classes(predicted) => {
+            let pairs = predicted.iter().zip(targets);
+            pairs.map(|(&p, target)| Some((p, class(target)?))).collect()
+        }
+        Predictions::Values(_) => None,
     };
-    let (tp, fp, fnegative) = (count(true, true), count(true, false), count(false, true));
-    let denominator = 2.0 * tp + fp + fnegative;
-    if denominator == 0.0 {
-        0.0
-    } else {
-        2.0 * tp / denominator
-    }
+    let needs = "classes";
+    pairs.ok_or(DataError::Score(ScoreFault::Kinds { metric, needs }))
 }
 
-fn matthews(pairs: &[(usize, usize)]) -> f64 {
-    let n = pairs.len() as f64;
-    let correct = pairs.iter().filter(|(p, t)| p == t).count() as f64;
-    // Per class that occurs: predictions and occurrences. A map, so that a class number may be any number.
-    let mut counts = std::collections::BTreeMap::<usize, (f64, f64)>::new();
-    for &(p, t) in pairs {
-        counts.entry(p).or_default().0 += 1.0;
-        counts.entry(t).or_default().1 += 1.0;
-    }
-    let mut products = (0.0, 0.0, 0.0);
-    for &(predicted, actual) in counts.values() {
-        products.0 += predicted * actual;
-        products.1 += predicted * predicted;
-        products.2 += actual * actual;
-    }
-    // Whole numbers below 2^53 for any data set that fits in memory: exact, so the test for zero is, too.
-    let denominator = (n * n - products.1) * (n * n - products.2);
-    if denominator == 0.0 {
-        0.0
-    } else {
-        (correct * n - products.0) / denominator.sqrt()
-    }
-}
-
-fn mean_squared_error(p: &[f64], t: &[f64]) -> f64 {
-    let sum: f64 = p.iter().zip(t).map(|(p, t)| (p - t) * (p - t)).sum();
-    if sum.is_finite() {
-        return sum / p.len() as f64;
-    }
-    // The sum is beyond the largest number; the mean need not be.
-    let largest = p.iter().zip(t).map(|(p, t)| (p - t).abs()).fold(0.0, f64::max);
-    let shares = p.iter().zip(t).map(|(p, t)| (p - t) / largest);
-    let sum: f64 = shares.map(|share| share * share).sum();
-    sum / p.len() as f64 * largest * largest
-}
-
-fn pearson(p: &[f64], t: &[f64]) -> f64 {
-    match (direction(p), direction(t)) {
-        (Some(p), Some(t)) => {
-            let r: f64 = p.iter().zip(&t).map(|(p, t)| p * t).sum();
-            r.clamp(-1.0, 1.0)
-        }
-        _ => f64::NAN,
-    }
-}
-
-/// `(x − x̄) / ‖x − x̄‖`; `None` if `x` is constant or not finite.
-///
-/// Constancy is asked of the values and not of the norm, for the rounded mean of equal values need not equal them. The
-/// deviations are divided by the largest of them first, so that their squares neither overflow nor vanish. Values whose sum
-/// could overflow, or whose mean would have too few digits, are multiplied by a power of two first, which is exact. Of values that
-/// hardly differ, the rounding of the mean is as large as the deviations: there the mean is that of the differences from
-/// the first value, which have no rounding at all (Sterbenz's lemma).
-fn direction(x: &[f64]) -> Option<Vec<f64>> {
-    if x.iter().all(|value| *value == x[0]) || x.iter().any(|value| !value.is_finite()) {
-        return None;
-    }
-    let x = in_range(x);
-    let (mut mean, mut largest) = mean_and_spread(&x);
-    let mut x = x;
-    if largest <= NEARLY_CONSTANT * mean.abs() {
-        let first = x[0];
-        for value in &mut x {
-            *value -= first;
-        }
-        (mean, largest) = mean_and_spread(&x);
-    }
-    let scaled: Vec<f64> = x.iter().map(|value| (value - mean) / largest).collect();
-    let norm = scaled.iter().map(|value| value * value).sum::<f64>().sqrt();
-    Some(scaled.iter().map(|value| value / norm).collect())
-}
-
-/// 2⁻²⁰: a mean of n values is off by at most n 2⁻⁵³ of itself, and so a deviation above this share by n 2⁻³³ of itself.
-const NEARLY_CONSTANT: f64 = 1.0 / 1_048_576.0;
-
-/// `2^exponent` of a normal number.
-const fn power_of_two(exponent: i64) -> f64 {
-    f64::from_bits(((1023 + exponent) as u64) << 52)
-}
-
-/// The values times a power of two that brings the largest away from the ends of what `f64` holds.
-fn in_range(x: &[f64]) -> Vec<f64> {
-    let largest = x.iter().map(|value| value.abs()).fold(0.0, f64::max);
-    let factor = if largest > power_of_two(900) {
-        power_of_two(-200)
-    } else if largest < power_of_two(-900) {
-        power_of_two(600)
-    } else {
-        1.0
+/// Predicted and true values.
+fn value_columns<'p>(
+    metric: &'static str,
+    predictions: &'p Predictions,
+    targets: &[Target],
+) -> Result<(&'p [f64], Vec<f64>), DataError> {
+    check_lengths(predictions, targets)?;
+    let value = |target: &Target| match target {
+        Target::Value(value) => Some(*value),
+        Target::Class(_) => None,
     };
-    x.iter().map(|value| value * factor).collect()
-}
-
-/// `x̄` and the largest `|x − x̄|`.
-fn mean_and_spread(x: &[f64]) -> (f64, f64) {
-    let mean = x.iter().sum::<f64>() / x.len() as f64;
-    (
-        mean,
-        x.iter().map(|value| (value - mean).abs()).fold(0.0, f64::max),
-    )
-}
-
-fn spearman(p: &[f64], t: &[f64]) -> f64 {
-    if p.iter().chain(t).any(|value| value.is_nan()) {
-        return f64::NAN;
-    }
-    pearson(&ranks(p), &ranks(t))
-}
-
-/// Ranks from 1; equal values share the mean of the ranks they fill.
-fn ranks(x: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..x.len()).collect();
-    // `partial_cmp` rather than `total_cmp`: −0 and 0 are equal. There is no NaN here.
-    order.sort_by(|&i, &j| x[i].partial_cmp(&x[j]).unwrap_or(std::cmp::Ordering::Equal));
-    let mut ranks = vec![0.0; x.len()];
-    let mut start = 0;
-    for run in order.chunk_by(|&i, &j| x[i] == x[j]) {
-        // The mean of the ranks start + 1 to start + len.
-        let mean = start as f64 + f64::midpoint(1.0, run.len() as f64);
-        for &index in run {
-            ranks[index] = mean;
+    let columns = match predictions {
+        Predictions::Values(predicted) => {
+            let values: Option<Vec<f64>> = targets.iter().map(value).collect();
+            values.map(|values| (&predicted[..], values))
         }
-        start += run.len();
-    }
-    ranks
+        Predictions::Classes(_) => None,
+    };
+    let needs = "values";
+    columns.ok_or(DataError::Score(ScoreFault::Kinds { metric, needs }))
 }

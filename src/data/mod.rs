@@ -13,6 +13,7 @@ mod encode;
 mod error;
 mod glue;
 mod infer;
+mod input;
 mod jsonl;
 mod label;
 mod majority;
@@ -29,17 +30,20 @@ mod user;
 mod wordpiece;
 
 pub use columns::FoundColumns;
+pub use csv::csv_line;
 pub use encode::{Encoding, TextEncoder};
 pub use error::{DataError, FileFault, LengthFault, LineFault, ScoreFault};
-pub use glue::read_glue;
+pub use glue::{read_glue, read_glue_test};
+pub use input::{Carried, FileKind, UserFile};
 pub use label::LabelSpace;
 pub use majority::majority;
-pub use metric::{Metric, Predictions, evaluate};
+pub use metric::{Confusion, Metric, Predictions, Tally, evaluate, evaluate_each};
 pub use read::{Dataset, Example, Labels};
 pub(crate) use task::nearest_of;
-pub use task::{Columns, DevFile, Incomplete, Outcome, TASKS, Task, TaskLabel};
+pub use task::{Columns, DevFile, Incomplete, Outcome, TASKS, Task, TaskLabel, TestFile};
 pub use text::{is_held_out, pack_lines, read_paragraphs};
 pub use tokenizer::{TokenizerReport, TokenizerSetting};
+pub use tsv::tsv_line;
 pub use user::{TextColumns, UserColumns, read_user, read_user_train};
 pub use wordpiece::{
     SPECIAL_TOKENS, VocabularyFault, WordPieceSettings, count_words, train_wordpiece, wordpiece_files,

@@ -20,6 +20,11 @@ impl Source {
             note: note(&error),
             error,
         })?;
+        Self::of_bytes(path, bytes)
+    }
+
+    /// Bytes that have been read.
+    pub(super) fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, DataError> {
         let mut text = utf8(path, bytes)?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());

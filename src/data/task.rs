@@ -68,6 +68,25 @@ pub struct DevFile {
     pub suffix: &'static str,
 }
 
+/// A file of texts without labels, whose predictions GLUE's server scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestFile {
+    /// Its name in the task's folder.
+    pub name: &'static str,
+    /// The file that the server takes.
+    pub submission: &'static str,
+    /// The examples that the published file has.
+    pub examples: usize,
+}
+
+const fn test(name: &'static str, submission: &'static str, examples: usize) -> TestFile {
+    TestFile {
+        name,
+        submission,
+        examples,
+    }
+}
+
 /// One GLUE task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -77,6 +96,8 @@ pub struct Task {
     pub train_file: &'static str,
     /// The files to evaluate on.
     pub dev_files: &'static [DevFile],
+    /// The files to submit predictions of.
+    pub test_files: &'static [TestFile],
     /// Where the texts and the label stand.
     pub columns: Columns,
     /// What a line with too few columns means.
@@ -111,6 +132,7 @@ const PAIR: Task = Task {
     key: "",
     train_file: "train.tsv",
     dev_files: DEV,
+    test_files: &[],
     columns: named("sentence1", Some("sentence2"), "label"),
     incomplete: Incomplete::Refuse,
     outcome: Outcome::Classes(ENTAILMENT),
@@ -122,6 +144,7 @@ const PAIR: Task = Task {
 pub static TASKS: [Task; 9] = [
     Task {
         key: "cola",
+        test_files: &[test("test.tsv", "CoLA.tsv", 1063)],
         columns: Columns::Unnamed {
             count: 4,
             text: 3,
@@ -134,12 +157,14 @@ pub static TASKS: [Task; 9] = [
     },
     Task {
         key: "sst2",
+        test_files: &[test("test.tsv", "SST-2.tsv", 1821)],
         columns: named("sentence", None, "label"),
         outcome: Outcome::Classes(&zero_one("negative", "positive")),
         ..PAIR
     },
     Task {
         key: "mrpc",
+        test_files: &[test("test.tsv", "MRPC.tsv", 1725)],
         columns: named("#1 String", Some("#2 String"), "Quality"),
         outcome: Outcome::Classes(&zero_one("not_equivalent", "equivalent")),
         metrics: &[Metric::Accuracy, Metric::F1],
@@ -148,6 +173,7 @@ pub static TASKS: [Task; 9] = [
     },
     Task {
         key: "stsb",
+        test_files: &[test("test.tsv", "STS-B.tsv", 1379)],
         columns: named("sentence1", Some("sentence2"), "score"),
         outcome: Outcome::Value,
         metrics: &[Metric::Pearson, Metric::Spearman],
@@ -156,6 +182,7 @@ pub static TASKS: [Task; 9] = [
     },
     Task {
         key: "qqp",
+        test_files: &[test("test.tsv", "QQP.tsv", 390_965)],
         incomplete: Incomplete::Skip,
         columns: named("question1", Some("question2"), "is_duplicate"),
         outcome: Outcome::Classes(&zero_one("not_duplicate", "duplicate")),
@@ -165,6 +192,10 @@ pub static TASKS: [Task; 9] = [
     },
     Task {
         key: "mnli",
+        test_files: &[
+            test("test_matched.tsv", "MNLI-m.tsv", 9796),
+            test("test_mismatched.tsv", "MNLI-mm.tsv", 9847),
+        ],
         dev_files: &[
             DevFile {
                 name: "dev_matched.tsv",
@@ -194,12 +225,18 @@ pub static TASKS: [Task; 9] = [
     },
     Task {
         key: "qnli",
+        test_files: &[test("test.tsv", "QNLI.tsv", 5463)],
         columns: named("question", Some("sentence"), "label"),
         ..PAIR
     },
-    Task { key: "rte", ..PAIR },
+    Task {
+        key: "rte",
+        test_files: &[test("test.tsv", "RTE.tsv", 3000)],
+        ..PAIR
+    },
     Task {
         key: "wnli",
+        test_files: &[test("test.tsv", "WNLI.tsv", 146)],
         outcome: Outcome::Classes(&zero_one("not_entailment", "entailment")),
         ..PAIR
     },
@@ -238,6 +275,22 @@ impl Task {
             .ok_or_else(|| DataError::UnknownTask {
                 name: name.to_owned(),
             })
+    }
+
+    /// The text columns of the task's test files, which all have a header; that of `CoLA` has one text, `sentence`.
+    pub fn test_texts(&self) -> (&'static str, Option<&'static str>) {
+        match self.columns {
+            Columns::Named { text_a, text_b, .. } => (text_a, text_b),
+            Columns::Unnamed { .. } => ("sentence", None),
+        }
+    }
+
+    /// The text of a submission that stands for a class: as the task's files write it.
+    pub fn class_text(&self, class: usize) -> Option<&'static str> {
+        match self.outcome {
+            Outcome::Classes(labels) => labels.get(class).map(|label| label.text),
+            Outcome::Value => None,
+        }
     }
 
     /// The classes by display name, or a number.

@@ -22,6 +22,18 @@ pub(super) fn records(text: &str) -> impl Iterator<Item = Result<Record<'_>, (us
     })
 }
 
+/// One line, without its end, that [`records`] reads back as these cells; `Err` with the place of a cell that no line can
+/// hold, for there is no quoting.
+///
+/// # Errors
+/// The position of the first cell with a tab or a line end in it.
+pub fn tsv_line(cells: &[String]) -> Result<String, usize> {
+    match cells.iter().position(|cell| cell.contains(['\t', '\n', '\r'])) {
+        Some(place) => Err(place),
+        None => Ok(cells.join("\t")),
+    }
+}
+
 /// The lines of a text without their ends (LF or CRLF); what follows the last end is a line unless it is empty.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive('\n').map(|line| {

@@ -9,6 +9,8 @@
 //! * `.jsonl`, `.json`: one object a line; texts are strings, labels strings, numbers or truth values.
 //!   The columns are the fields of all lines.
 //!
+//! * `.txt`, to predict alone: one text a line.
+//!
 //! An empty text is allowed; an empty label counts as none.
 
 use std::path::Path;
@@ -18,8 +20,9 @@ use crate::model::Problem;
 use super::columns::{self, Cell, FoundColumns};
 use super::error::{DataError, FileFault, LineFault};
 use super::infer::{self, Doubt};
+use super::input::{FileKind, UserFile};
 use super::label::LabelSpace;
-use super::read::{Dataset, Labels, Rows, dataset};
+use super::read::{Dataset, Labels, Row, Rows, dataset};
 use super::source::Source;
 use super::table::{self, Layout, Record};
 use super::task::Incomplete;
@@ -77,7 +80,9 @@ pub fn read_user_train(
     columns: &UserColumns,
     problem: Option<Problem>,
 ) -> Result<(Dataset, FoundColumns), DataError> {
-    let (source, found, rows) = read_rows(path, columns, Labels::Required)?;
+    let file = UserFile::open(path, None)?;
+    let (found, rows) = read_rows(&file, columns, Labels::Required)?;
+    let source = file.source;
     // A row without a label is an error whatever the others are.
     let is_complete = rows.rows.iter().all(|row| row.label.is_some());
     let problem = match problem {
@@ -118,54 +123,51 @@ pub fn read_user(
     labels: &LabelSpace,
     presence: Labels,
 ) -> Result<(Dataset, FoundColumns), DataError> {
-    let (source, found, rows) = read_rows(path, columns, presence)?;
-    let set = dataset(&source.path, rows, presence, labels.clone(), |text| {
-        labels.understand(text, &columns.label_texts)
-    })?;
-    Ok((set, found))
+    UserFile::open(path, None)?.examples(columns, labels, presence)
 }
 
-/// The kinds of files.
-#[derive(Clone, Copy)]
-enum Format {
-    Tsv,
-    Csv,
-    JsonLines,
-}
-
-/// The kind of a file, by its extension in any case.
-fn format(path: &Path) -> Result<Format, DataError> {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    match extension.map(str::to_ascii_lowercase).as_deref() {
-        Some("tsv") => Ok(Format::Tsv),
-        Some("csv") => Ok(Format::Csv),
-        Some("jsonl" | "json") => Ok(Format::JsonLines),
-        _ => Err(DataError::File {
-            path: path.to_owned(),
-            fault: FileFault::UnknownFormat,
-        }),
+/// The columns with the texts found, and the rows of a file.
+pub(super) fn read_rows(
+    file: &UserFile,
+    columns: &UserColumns,
+    presence: Labels,
+) -> Result<(FoundColumns, Rows), DataError> {
+    let source = &file.source;
+    match file.kind {
+        FileKind::Tsv => {
+            let read = read_table(source, tsv::records(&source.text), columns, presence, "tabs")?;
+            tsv::refuse_quotes(source, &read.0, &read.1)?;
+            Ok(read)
+        }
+        FileKind::Csv => read_table(source, csv::records(&source.text), columns, presence, "commas"),
+        FileKind::JsonLines => jsonl::read(source, columns, presence),
+        FileKind::PlainText => Ok(plain_text(source)),
     }
 }
 
-/// The rows of a file, and its columns with the texts found.
-fn read_rows(
-    path: &Path,
-    columns: &UserColumns,
-    presence: Labels,
-) -> Result<(Source, FoundColumns, Rows), DataError> {
-    let format = format(path)?;
-    let source = Source::open(path, |_| String::new())?;
-    let (found, rows) = match format {
-        Format::Tsv => {
-            let read = read_table(&source, tsv::records(&source.text), columns, presence, "tabs")?;
-            tsv::refuse_quotes(&source, &read.0, &read.1)?;
-            read
-        }
-        Format::Csv => read_table(&source, csv::records(&source.text), columns, presence, "commas")?,
-        Format::JsonLines => jsonl::read(&source, columns, presence)?,
+/// One text a line, a blank one too.
+fn plain_text(source: &Source) -> (FoundColumns, Rows) {
+    let rows = tsv::lines(&source.text).enumerate().map(|(index, line)| Row {
+        line: index + 1,
+        text_a: line.to_owned(),
+        text_b: None,
+        label: None,
+    });
+    let found = FoundColumns {
+        text_a: PLAIN_TEXT.to_owned(),
+        text_b: None,
+        label: None,
+        others: Vec::new(),
     };
-    Ok((source, found, rows))
+    let rows = Rows {
+        rows: rows.collect(),
+        skipped_lines: 0,
+    };
+    (found, rows)
 }
+
+/// The name of the only column of plain text.
+pub(super) const PLAIN_TEXT: &str = "text";
 
 fn read_table<'t>(
     source: &Source,

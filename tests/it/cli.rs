@@ -17,7 +17,9 @@ mod hostile;
 mod machine;
 mod not_finite;
 mod output_folder;
+mod own_metrics;
 mod predict;
+mod predict_columns;
 mod pretrain;
 mod pretrain_refused;
 mod record;
@@ -31,6 +33,7 @@ mod streams;
 mod study;
 mod study_killed;
 mod study_refused;
+mod submission;
 mod tasks;
 mod understood;
 mod user_data;
@@ -132,6 +135,16 @@ fn finetune(output: &Path, more: &[&str]) -> Command {
 fn demo(output: &Path, more: &[&str]) -> Ran {
     ran(finetune(output, &[DEMO_MODEL, DEMO_DATA, more].concat()))
 }
+
+/// What is printed of a file of one's own with two classes.
+const OWN_METRICS: [&str; 6] = [
+    "eval_loss",
+    "eval_accuracy",
+    "eval_f1",
+    "eval_f1_macro",
+    "eval_f1_weighted",
+    "eval_matthews_correlation",
+];
 
 /// Runs to the end.
 fn ran(mut command: Command) -> Ran {

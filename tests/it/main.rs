@@ -4,6 +4,8 @@
 mod adamw;
 #[cfg(feature = "data")]
 mod builtin;
+#[cfg(feature = "data")]
+mod carried;
 #[cfg(feature = "checkpoint")]
 mod checkpoint;
 #[cfg(feature = "cli")]

@@ -1,8 +1,12 @@
 //! Metrics against scikit-learn and `SciPy` (`fixtures/make/metrics.py`) and against arithmetic by hand.
 
-use cwgnc::data::{DataError, Metric, Predictions, evaluate, majority};
+use cwgnc::data::{
+    Confusion, DataError, LabelSpace, Metric, Predictions, Tally, evaluate, evaluate_each, majority,
+};
 use cwgnc::model::Target;
-use serde_json::Value;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 use crate::scratch;
 
@@ -55,15 +59,39 @@ fn classes_agree_with_scikit_learn() {
         };
         let predictions = Predictions::Classes(list("predicted"));
         let targets = classes(&list("actual"));
-        for metric in [Metric::Accuracy, Metric::F1, Metric::Matthews] {
+        let name = case["name"].as_str().expect("a name");
+        tables(name, case, &predictions, &targets);
+        for metric in CLASS_METRICS {
             if let Some(expected) = case["scores"].get(metric.key()) {
-                let name = case["name"].as_str().expect("a name");
                 same(name, metric, one(metric, &predictions, &targets), expected);
                 compared += 1;
             }
         }
     }
-    assert!(compared > 40, "only {compared} numbers compared");
+    assert!(compared > 80, "only {compared} numbers compared");
+}
+
+const CLASS_METRICS: [Metric; 5] = [
+    Metric::Accuracy,
+    Metric::F1,
+    Metric::F1Macro,
+    Metric::F1Weighted,
+    Metric::Matthews,
+];
+
+/// The confusion matrix of a case, and precision, recall, F1 and support of every class.
+fn tables(name: &str, case: &Value, predictions: &Predictions, targets: &[Target]) {
+    let Some(rows) = case["per_class"].as_array() else {
+        return;
+    };
+    let confusion = Confusion::of(rows.len(), predictions, targets).expect("comparable");
+    assert_eq!(json!(confusion.counts()), case["confusion"], "{name}");
+    for (tally, row) in confusion.tallies().into_iter().zip(rows) {
+        for (got, expected) in [tally.precision(), tally.recall(), tally.f1()].iter().zip(0..) {
+            same(name, Metric::F1, *got, &row[expected]);
+        }
+        assert_eq!(json!(tally.actual), row[3], "{name}");
+    }
 }
 
 #[test]
@@ -77,7 +105,7 @@ fn values_agree_with_scipy() {
         };
         let predictions = Predictions::Values(list("predicted"));
         let targets = values(&list("actual"));
-        for metric in [Metric::Pearson, Metric::Spearman, Metric::MeanSquaredError] {
+        for metric in Metric::own(&LabelSpace::Values).iter().copied() {
             if let Some(expected) = case["scores"].get(metric.key()) {
                 let name = case["name"].as_str().expect("a name");
                 same(name, metric, one(metric, &predictions, &targets), expected);
@@ -185,6 +213,16 @@ fn what_cannot_be_compared_is_refused() {
         &values(&[1.0]),
         "metric `f1` needs classes, in predictions and targets alike",
     );
+    let two = Confusion::of(2, &Predictions::Classes(vec![1]), &classes(&[1, 0]));
+    assert_eq!(
+        two.expect_err("lengths").to_string(),
+        "1 predictions for 2 targets"
+    );
+    let values_for_classes = Confusion::of(2, &Predictions::Values(vec![1.0]), &classes(&[1]));
+    assert_eq!(
+        values_for_classes.expect_err("kinds").to_string(),
+        "metric `confusion_matrix` needs classes, in predictions and targets alike"
+    );
     refused(
         Metric::Pearson,
         Predictions::Values(vec![1.0]),
@@ -208,11 +246,23 @@ fn what_a_constant_answer_reaches() {
     assert_eq!(reach(Metric::F1, &targets), 2.0 / 7.0);
     assert_eq!(reach(Metric::F1, &classes(&[0, 0, 2])), 0.0);
     assert_eq!(reach(Metric::Accuracy, &classes(&[0, 0])), 1.0);
+    // All 2: precision 3/6, recall 1, F1 2/3, and 0 of the other two; half of the examples are of class 2.
+    assert!((reach(Metric::F1Macro, &targets) - 2.0 / 9.0).abs() < 1e-15);
+    assert!((reach(Metric::F1Weighted, &targets) - 1.0 / 3.0).abs() < 1e-15);
     let targets = values(&[1.0, 2.0, 3.0]);
     assert_eq!(reach(Metric::Pearson, &targets), 0.0);
     assert_eq!(reach(Metric::Spearman, &targets), 0.0);
     // The mean is off by 1, 0, 1.
     assert_eq!(reach(Metric::MeanSquaredError, &targets), 2.0 / 3.0);
+    // From the median 2 of 1, 2, 9 it is 1, 0, 7; from any number between 2 and 4 of 1, 2, 4, 9 in all 10.
+    assert_eq!(
+        reach(Metric::MeanAbsoluteError, &values(&[9.0, 1.0, 2.0])),
+        8.0 / 3.0
+    );
+    assert_eq!(
+        reach(Metric::MeanAbsoluteError, &values(&[4.0, 9.0, 1.0, 2.0])),
+        2.5
+    );
     for metric in [Metric::Accuracy, Metric::F1, Metric::Matthews] {
         assert!(matches!(majority(metric, &targets), Err(DataError::Score(_))));
     }
@@ -278,4 +328,148 @@ fn mse(p: &[f64], t: &[f64]) -> f64 {
         &Predictions::Values(p.to_vec()),
         &values(t),
     )
+}
+
+/// Truth 0 0 1 2, predicted 0 1 1 1 of four classes. Class 0: TP 1, FN 1, F1 2/3; class 1: TP 1, FP 2, F1 2/4; class 2: FN 1,
+/// F1 0; class 3 is nowhere and counts in no mean. Macro (2/3 + 1/2 + 0) / 3 = 7/18; weighted (2 · 2/3 + 1/2) / 4 = 11/24.
+#[test]
+fn averages_of_f1_by_hand() {
+    let predictions = Predictions::Classes(vec![0, 1, 1, 1]);
+    let targets = classes(&[0, 0, 1, 2]);
+    assert!((one(Metric::F1Macro, &predictions, &targets) - 7.0 / 18.0).abs() < 1e-15);
+    assert!((one(Metric::F1Weighted, &predictions, &targets) - 11.0 / 24.0).abs() < 1e-15);
+    let confusion = Confusion::of(4, &predictions, &targets).expect("comparable");
+    let rows = [[1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0; 4]];
+    assert_eq!(confusion.counts(), rows);
+    let nowhere = confusion.tallies()[3];
+    assert_eq!(nowhere, Tally::default());
+    assert_eq!([nowhere.precision(), nowhere.recall(), nowhere.f1()], [0.0; 3]);
+    assert_eq!(
+        Confusion::from_counts(confusion.counts().to_vec()),
+        Some(confusion)
+    );
+    assert_eq!(Confusion::from_counts(vec![vec![1, 0], vec![1]]), None);
+}
+
+/// |1 − 2| + |3 − 0| = 4, over two; two errors of 1.5 · 2^1023 have a sum beyond the type and a mean that is not.
+#[test]
+fn mean_absolute_error_by_hand() {
+    let mae = |p: &[f64], t: &[f64]| {
+        let predictions = Predictions::Values(p.to_vec());
+        one(Metric::MeanAbsoluteError, &predictions, &values(t))
+    };
+    assert_eq!(mae(&[1.0, 3.0], &[2.0, 0.0]), 2.0);
+    let far = 1.5 * 2_f64.powi(1023);
+    assert_eq!(mae(&[far, -far], &[0.0, 0.0]), far);
+    assert!(mae(&[f64::NAN, 1.0], &[0.0, 0.0]).is_nan());
+}
+
+/// What a file of one's own gets: the first one is what it always got, and there is no mean of unlike numbers.
+#[test]
+fn metrics_of_own_files() {
+    let keys = |space: &LabelSpace| -> Vec<&str> {
+        let metrics = Metric::own(space).iter();
+        metrics.map(|metric| metric.key()).collect()
+    };
+    let names = |count: usize| LabelSpace::Classes((0..count).map(|i| i.to_string()).collect());
+    let of_three = ["accuracy", "f1_macro", "f1_weighted", "matthews_correlation"];
+    assert_eq!(keys(&names(2))[..2], ["accuracy", "f1"]);
+    assert_eq!(keys(&names(2))[2..], of_three[1..]);
+    assert_eq!(keys(&names(3)), of_three);
+    assert_eq!(keys(&LabelSpace::Values), ["mse", "mae", "pearson", "spearmanr"]);
+    let predictions = Predictions::Classes(vec![0, 1]);
+    let scores = evaluate_each(Metric::own(&names(3)), &predictions, &classes(&[0, 2])).expect("comparable");
+    assert_eq!(scores.iter().map(|(key, _)| *key).collect::<Vec<_>>(), of_three);
+    let less_is_better: Vec<&str> = Metric::ALL
+        .iter()
+        .filter(|metric| !metric.more_is_better())
+        .map(|metric| metric.key())
+        .collect();
+    assert_eq!(less_is_better, ["mse", "mae"]);
+}
+
+/// F1 of one class from its precision and recall, as textbooks have it, each counted by itself.
+fn f1_of(class: usize, pairs: &[(usize, usize)]) -> f64 {
+    let count = |of: &dyn Fn(usize, usize) -> bool| pairs.iter().filter(|&&(p, t)| of(p, t)).count() as f64;
+    let both = count(&|p, t| p == class && t == class);
+    let (predicted, actual) = (count(&|p, _| p == class), count(&|_, t| t == class));
+    if both == 0.0 {
+        return 0.0;
+    }
+    let (precision, recall) = (both / predicted, both / actual);
+    2.0 * precision * recall / (precision + recall)
+}
+
+/// Gorodkin's correlation as the covariance of two indicator matrices, summed example by example and class by class.
+fn covariance(pairs: &[(usize, usize)]) -> f64 {
+    let n = pairs.len() as f64;
+    let is = |a: usize, b: usize| f64::from(u8::from(a == b));
+    let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
+    for class in 0..6 {
+        let x_mean = pairs.iter().map(|&(p, _)| is(p, class)).sum::<f64>() / n;
+        let y_mean = pairs.iter().map(|&(_, t)| is(t, class)).sum::<f64>() / n;
+        for &(p, t) in pairs {
+            let (x, y) = (is(p, class) - x_mean, is(t, class) - y_mean);
+            (xy, xx, yy) = (xy + x * y, xx + x * x, yy + y * y);
+        }
+    }
+    // The squares of indicators are far from 0 or rounding.
+    if xx < 1e-9 || yy < 1e-9 {
+        0.0
+    } else {
+        xy / (xx * yy).sqrt()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Every metric of classes against a slow twin that is written another way.
+    #[test]
+    fn metrics_of_classes_have_a_slow_twin(pairs in proptest::collection::vec((0_usize..6, 0_usize..6), 1..40)) {
+        let predictions = Predictions::Classes(pairs.iter().map(|pair| pair.0).collect());
+        let targets: Vec<Target> = pairs.iter().map(|pair| Target::Class(pair.1)).collect();
+        let there: BTreeSet<usize> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
+        let n = pairs.len() as f64;
+        let weight = |class: usize| pairs.iter().filter(|pair| pair.1 == class).count() as f64 / n;
+        let expected = [
+            pairs.iter().filter(|pair| pair.0 == pair.1).count() as f64 / n,
+            f1_of(1, &pairs),
+            there.iter().map(|&class| f1_of(class, &pairs)).sum::<f64>() / there.len() as f64,
+            (0..6).map(|class| weight(class) * f1_of(class, &pairs)).sum(),
+            covariance(&pairs),
+        ];
+        for (metric, expected) in CLASS_METRICS.into_iter().zip(expected) {
+            let got = one(metric, &predictions, &targets);
+            prop_assert!((got - expected).abs() < 1e-12, "{}: {} and {}", metric.key(), got, expected);
+        }
+        let confusion = Confusion::of(6, &predictions, &targets).expect("comparable");
+        for (class, tally) in confusion.tallies().into_iter().enumerate() {
+            prop_assert!((tally.f1() - f1_of(class, &pairs)).abs() < 1e-12);
+            for (other, &count) in confusion.counts()[class].iter().enumerate() {
+                prop_assert_eq!(count, pairs.iter().filter(|pair| **pair == (other, class)).count());
+            }
+        }
+    }
+
+    /// Both errors against plain sums, and the order of examples makes no difference but for rounding.
+    #[test]
+    fn errors_have_a_slow_twin(pairs in proptest::collection::vec((-9.0_f64..9.0, -9.0_f64..9.0), 1..30)) {
+        let n = pairs.len() as f64;
+        let column = |values: Vec<(f64, f64)>| {
+            let predictions = Predictions::Values(values.iter().map(|pair| pair.0).collect());
+            (predictions, values.iter().map(|pair| Target::Value(pair.1)).collect::<Vec<_>>())
+        };
+        let (p, t) = column(pairs.clone());
+        let (q, u) = column(pairs.iter().rev().copied().collect());
+        let mut expected = (0.0, 0.0);
+        for (p, t) in &pairs {
+            let error = if p > t { p - t } else { t - p };
+            expected = (expected.0 + error / n, expected.1 + error * error / n);
+        }
+        for (metric, expected) in [(Metric::MeanAbsoluteError, expected.0), (Metric::MeanSquaredError, expected.1)] {
+            prop_assert!((one(metric, &p, &t) - expected).abs() < 1e-12);
+            prop_assert!((one(metric, &q, &u) - expected).abs() < 1e-12);
+        }
+    }
 }

@@ -107,6 +107,10 @@ pub(super) struct What {
     /// A count of the paper's seeds (5), a list (1,2,3) or a range (101-140) [default: the paper's 30]
     #[arg(long, value_name = "SEEDS", value_parser = seeds)]
     pub(super) seeds: Option<SeedList>,
+    /// What is compared: a metric of the task or of the files [default: the task's; of files of your own
+    /// accuracy, or pearson if their labels are numbers]
+    #[arg(long, value_name = "NAME")]
+    pub(super) metric: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,11 +5,13 @@ use super::file::{self, StudyFile};
 use super::flags::Flags;
 use crate::builtin::Choice;
 use crate::checkpoint;
+use crate::cli::corpus::Corpus;
 use crate::cli::{Error, task};
 use crate::clip::{ClipPolicy, nearest};
-use crate::data::Task;
+use crate::data::{LabelSpace, Metric, Task};
 use crate::study::presets::{PRESETS, SEEDS};
 use crate::study::{Part, Settings, Study, folder_name};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The study that is asked for, or `None` if none is (a study to go on with is in its folder).
@@ -22,11 +24,13 @@ pub(super) fn resolve(args: &StudyArgs, flags: &Flags) -> Result<Option<Study>, 
         model,
         conditions,
         seeds,
+        metric,
     } = &args.what;
     let nothing = config.is_none()
         && preset.is_none()
         && model.is_none()
         && seeds.is_none()
+        && metric.is_none()
         && task.is_empty()
         && data.is_empty()
         && conditions.is_empty()
@@ -46,6 +50,9 @@ pub(super) fn resolve(args: &StudyArgs, flags: &Flags) -> Result<Option<Study>, 
     if let Some(model) = model {
         common.set("model", model.display().to_string());
     }
+    if let Some(metric) = metric {
+        common.set(METRIC, metric.as_str());
+    }
     common = common.with(&flags.read_words(&args.flags).map_err(Error::Usage)?);
     let tasks = tasks(&args.what, &file, &common)?;
     let names = match (&conditions[..], &file.conditions) {
@@ -63,7 +70,7 @@ pub(super) fn resolve(args: &StudyArgs, flags: &Flags) -> Result<Option<Study>, 
         conditions.push(condition(name, &described, flags)?);
     }
     let seeds = seeds.as_ref().map(|list| list.0.clone());
-    let study = Study {
+    let mut study = Study {
         common,
         tasks,
         conditions,
@@ -74,7 +81,32 @@ pub(super) fn resolve(args: &StudyArgs, flags: &Flags) -> Result<Option<Study>, 
     };
     study.check().map_err(|error| Error::Usage(error.to_string()))?;
     check_settings(&study, flags)?;
+    set_metrics(&mut study, flags)?;
     Ok(Some(study))
+}
+
+/// The setting that says what is compared.
+const METRIC: &str = "metric-for-best-model";
+
+/// Of files with numbers as labels a study compares Pearson's correlation, unless it is told otherwise: what a fine-tuning
+/// takes by itself, the mean squared error, is better when it is less.
+fn set_metrics(study: &mut Study, flags: &Flags) -> Result<(), Error> {
+    let first = study.seeds[0];
+    let mut names = BTreeSet::new();
+    for run in study.runs().iter().filter(|run| run.seed == first) {
+        let args = flags.parse(&run.settings()).map_err(Error::Usage)?;
+        let is_open = args.train_file.is_some() && args.stabilise.metric_for_best_model.is_none();
+        if is_open
+            && !names.contains(&run.task.name)
+            && Corpus::for_finetuning(&args)?.labels == LabelSpace::Values
+        {
+            names.insert(run.task.name.clone());
+        }
+    }
+    for task in study.tasks.iter_mut().filter(|task| names.contains(&task.name)) {
+        task.settings.set(METRIC, Metric::Pearson.key());
+    }
+    Ok(())
 }
 
 fn read_config(path: &Path, flags: &Flags) -> Result<StudyFile, Error> {

@@ -4,6 +4,7 @@ use super::flags::Flags;
 use super::versions::PORTABLE;
 use crate::checkpoint;
 use crate::cli::finetune::{self, Facts};
+use crate::cli::score::further_names;
 use crate::cli::{Error, output, resume};
 use crate::gemm;
 use crate::study::{PlannedRun, Settings};
@@ -88,7 +89,9 @@ fn record(
         ),
         Some((steps, reason)) => ("stopped", steps.into(), reason.into()),
     };
-    let names = last.keys().filter(|name| name.starts_with("eval_"));
+    let logged: Vec<&String> = last.keys().filter(|name| name.starts_with("eval_")).collect();
+    let further = further_names(&results, &logged);
+    let names = logged.into_iter().chain(&further);
     let metrics: Map<String, Value> = names.map(|name| (name.clone(), result(name))).collect();
     let record = json!({
         "run": run.id(),

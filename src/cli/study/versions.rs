@@ -6,7 +6,6 @@ use crate::checkpoint;
 use crate::cli::corpus::Corpus;
 use crate::cli::settings::differences;
 use crate::cli::{Error, output};
-use crate::data::Metric;
 use crate::embedded;
 use crate::gemm;
 use crate::study::Study;
@@ -75,12 +74,8 @@ pub(super) fn versions(study: &Study, flags: &Flags) -> Result<Map<String, Value
         let sources = [&args.data.data, &args.train_file, &args.data.validation_file];
         if seen.insert(format!("data {:?} {sources:?}", args.data.task)) {
             let corpus = Corpus::for_finetuning(&args)?;
-            if corpus.headline == Metric::MeanSquaredError {
-                return Err(Error::Usage(format!(
-                    "task {}: a study compares a metric of which more is better; a file with numbers as labels has \
-                     the mean squared error alone",
-                    run.task.name
-                )));
+            if let Err(error) = corpus.headline.of_a_study() {
+                return Err(Error::Usage(format!("task {}: {error}", run.task.name)));
             }
             for source in corpus.train.iter().chain(&corpus.dev) {
                 let (path, hash) = source.fingerprint()?;

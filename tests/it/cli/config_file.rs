@@ -76,7 +76,10 @@ fn a_file_is_its_flags() {
     .succeeded();
     let found = settings(&overriding);
     assert_eq!((&found["max_steps"], &found["clip"]), (&1.into(), &"none".into()));
-    assert_eq!((&found["seed"], &found["learning_rate"]), (&7.into(), &1e-3.into()));
+    assert_eq!(
+        (&found["seed"], &found["learning_rate"]),
+        (&7.into(), &1e-3.into())
+    );
 }
 
 #[test]
@@ -91,15 +94,27 @@ fn what_a_file_may_not_say() {
         assert!(ran.stderr.contains(message), "{more}: {}", ran.stderr);
         assert!(!out.exists());
     };
-    refused("learning_ratte = 1", "run.toml line 14: unknown setting `learning_ratte`; nearest: learning-rate");
+    refused(
+        "learning_ratte = 1",
+        "run.toml line 14: unknown setting `learning_ratte`; nearest: learning-rate",
+    );
     refused("epsilon = \"x\"", "run.toml line 14: ");
-    refused("overwrite = true", "run.toml line 14: `overwrite` is set by the command line");
-    refused("config = \"b.toml\"", "run.toml line 14: `config` is set by the command line");
+    refused(
+        "overwrite = true",
+        "run.toml line 14: `overwrite` is set by the command line",
+    );
+    refused(
+        "config = \"b.toml\"",
+        "run.toml line 14: `config` is set by the command line",
+    );
     refused("clip = \"none\"", "run.toml");
     refused("max_steps = 3", "`max-steps` is set twice, once as `max_steps`");
     refused("[common]\nseed = 3", "run.toml line 14");
     let twice = cwgnc(&["finetune", "--config", text(&file), "--config", text(&file)]);
-    assert_eq!((twice.code, twice.stderr.as_str()), (Some(2), "error: --config is given twice\n"));
+    assert_eq!(
+        (twice.code, twice.stderr.as_str()),
+        (Some(2), "error: --config is given twice\n")
+    );
     let missing = cwgnc(&["finetune", "--config", "no/such.toml"]);
     assert!(missing.stderr.contains("no/such.toml"), "{}", missing.stderr);
 }

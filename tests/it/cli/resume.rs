@@ -272,7 +272,10 @@ fn a_finished_run_prints_its_results_again() {
     let printed = demo(&run, &flags).succeeded();
     let before: Vec<_> = files(&run);
     let again = demo(&run, &[&flags[..], &["--resume"]].concat()).succeeded();
-    let metrics: Vec<&str> = printed.lines().filter(|line| line.starts_with("eval_")).collect();
+    let metrics: Vec<&str> = printed
+        .lines()
+        .filter(|line| !line.starts_with("trained"))
+        .collect();
     assert_eq!(again.lines().collect::<Vec<_>>(), metrics);
     let json = demo(&run, &[&flags[..], &["--resume", "--json"]].concat()).succeeded();
     assert_eq!(json, fs::read_to_string(run.join("all_results.json")).unwrap());
