@@ -1,7 +1,7 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`, `bench`; `machine` for `verify-machine`; `first` for none) or a folder (`pretrain`, `clip`, `oracle` for the
+//! One file a command (`finetune`, `evaluate`, `inspect`, `tasks`, `bench`; `machine` for `verify-machine`; `first` for none) or a folder (`predict`, `pretrain`, `clip`, `oracle` for the
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
 //! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
 //! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics),
