@@ -6,7 +6,7 @@
 use super::input::TestSet;
 use crate::checkpoint;
 use crate::cli::score::largest;
-use crate::cli::{Error, output, print};
+use crate::cli::{Error, output, print_document};
 use crate::data::{Outcome, Task};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(super) fn write(test: &TestSet, logits: &[Vec<f64>], output: Option<&Path>) 
         rest = others;
     }
     let Some(output) = output else {
-        return texts.iter().try_for_each(|text| print(text.trim_end()));
+        return texts.iter().try_for_each(|text| print_document(text));
     };
     for (path, text) in paths(test, output)?.into_iter().zip(texts) {
         output::make_parent(&path)?;

@@ -59,17 +59,17 @@ impl Flags {
 
     /// The long name of a flag that is known by this name, without its hyphens.
     pub(super) fn name(&self, key: &str) -> Result<String, String> {
-        let key = &*key.replace('_', "-");
+        let wanted = &*key.replace('_', "-");
         let args = || {
             self.command
                 .get_arguments()
                 .filter(|arg| arg.get_long().is_some())
         };
         let (reserved, by) = self.reserved;
-        let found = args().find(|arg| names(arg).any(|name| name == key));
+        let found = args().find(|arg| names(arg).any(|name| name == wanted));
         let Some(name) = found.and_then(Arg::get_long) else {
             let known = args().flat_map(names).filter(|name| !reserved.contains(name));
-            let near = nearest(key, known);
+            let near = nearest(wanted, known);
             return Err(format!("unknown setting `{key}`; nearest: {}", near.join(", ")));
         };
         if reserved.contains(&name) {

@@ -86,9 +86,9 @@ fn study_files() {
     );
     refused_file(
         &dir,
-        "[common]\nsave_strategy = 1",
-        " line 2 [common]: unknown setting `save_strategy`; \
-         nearest: save-strategy, eval-strategy, save-steps",
+        "[common]\nsave_strategie = 1",
+        " line 2 [common]: unknown setting `save_strategie`; \
+         nearest: save-strategy, save-steps, eval-strategy",
     );
     let broken = dir.join("study.toml");
     fs::write(&broken, "seeds = [1\n").unwrap();
