@@ -24,7 +24,7 @@ pub(super) struct Best<T> {
 const TENSORS: &str = "best.safetensors";
 
 /// The headline metric of an evaluation (on the first dev set), turned so that more is better; none that is not finite.
-fn score(metric: Metric, scores: &[Scores]) -> Option<f64> {
+pub(super) fn score(metric: Metric, scores: &[Scores]) -> Option<f64> {
     let first = scores.first()?;
     let name = format!("eval_{}{}", metric.key(), first.suffix);
     let (_, value) = first.values.iter().find(|(known, _)| *known == name)?;

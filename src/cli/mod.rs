@@ -3,7 +3,7 @@
 //!
 //! One file a command (`finetune`, `evaluate`, `predict`, `inspect`, `tasks`, `bench`; `machine` for `verify-machine`; `first` for none) or a folder (`pretrain`, `clip`, `oracle` for the
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
-//! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
+//! `choice` and `number` (the flags; `schedule` has those of the learning rate, `loss` those of the loss, `patience` those for stopping early, `stabilise` those for what others do for stability), `task`, `corpus` and `inputs` (from
 //! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics), `best` (of
 //! several evaluations), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints),
 //! `progress` (the line on the terminal).
@@ -21,10 +21,12 @@ mod head;
 mod inputs;
 mod inspect;
 mod log;
+mod loss;
 mod machine;
 mod number;
 mod oracle;
 mod output;
+mod patience;
 mod plan;
 mod predict;
 mod pretrain;
@@ -33,6 +35,7 @@ mod reading;
 mod record;
 mod report;
 mod resume;
+mod schedule;
 mod score;
 mod settings;
 mod source;

@@ -17,6 +17,7 @@ mod output_folder;
 mod predict;
 mod pretrain;
 mod pretrain_refused;
+mod recipe;
 mod record;
 mod refused_data;
 mod refused_flags;

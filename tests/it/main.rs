@@ -21,6 +21,7 @@ mod clip_more_laws;
 mod clip_stateful;
 mod clip_stream;
 mod clip_support;
+mod criterion;
 #[cfg(feature = "data")]
 mod data;
 #[cfg(feature = "data")]
@@ -59,6 +60,8 @@ mod oracle_verdicts;
 mod parity;
 mod policy_pack;
 mod products;
+#[cfg(feature = "checkpoint")]
+mod schedules;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;
