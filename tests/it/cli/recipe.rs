@@ -40,7 +40,7 @@ fn rates() {
             "cli-cosine",
             &["--lr-scheduler-type", "cosine", "--warmup-steps", "1"],
         ),
-        [0.0, 1.0, (1.0 + root) / 2.0, 0.5, (1.0 - root) / 2.0],
+        [0.0, 1.0, 0.5 + 0.5 * root, 0.5, 0.5 - 0.5 * root],
     );
     let polynomial = [
         "--lr-scheduler-type",
@@ -330,15 +330,18 @@ fn frozen() {
     assert_eq!(counts, [2, 2, 2, 2, 14, 14, 25, 25]);
 }
 
+/// The demo with these flags is refused with this message, and nothing is written.
+#[track_caller]
+fn refused(run: &Path, flags: &[&str], message: &str) {
+    let ran = demo(run, flags);
+    assert!(ran.stderr.contains(message), "{flags:?}: {}", ran.stderr);
+    assert_eq!((ran.code, run.exists()), (Some(2), false), "{flags:?}");
+}
+
 #[test]
-fn refused() {
-    let dir = scratch::folder("cli-recipe-refused");
-    let run = dir.join("run");
-    let refused = |flags: &[&str], message: &str| {
-        let ran = demo(&run, flags);
-        assert!(ran.stderr.contains(message), "{flags:?}: {}", ran.stderr);
-        assert_eq!((ran.code, run.exists()), (Some(2), false), "{flags:?}");
-    };
+fn refused_rates() {
+    let run = scratch::folder("cli-recipe-refused-rates").join("run");
+    let refused = |flags: &[&str], message: &str| refused(&run, flags, message);
     let constant = ["--lr-scheduler-type", "constant", "--warmup-steps", "1"];
     refused(
         &constant,
@@ -374,6 +377,13 @@ fn refused() {
         &["--lr-scheduler-type", "inverse_sqrt"],
         "invalid value 'inverse_sqrt'",
     );
+}
+
+#[test]
+fn refused_losses_and_patterns() {
+    let dir = scratch::folder("cli-recipe-refused");
+    let run = dir.join("run");
+    let refused = |flags: &[&str], message: &str| refused(&run, flags, message);
     let classes = "the classes are `acceptable`, `unacceptable`";
     let weights = |text: &str, why: &str| {
         refused(
