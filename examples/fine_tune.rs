@@ -14,7 +14,7 @@ use cwgnc::checkpoint::{self, Purpose};
 use cwgnc::clip::ClipPolicy;
 use cwgnc::data::{Dataset, TextEncoder};
 use cwgnc::model::{ModelConfig, SequenceClassifier, Target, init};
-use cwgnc::optim::{AdamWForm, AdamWSettings, LinearSchedule};
+use cwgnc::optim::{AdamWForm, AdamWSettings, Schedule};
 use cwgnc::train::{Plan, Run, Seeds, Sequence, Stabilisers, Trainer, predict};
 use std::error::Error;
 use std::path::Path;
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan {
         batch_size: BATCH,
         accumulation: 1,
-        schedule: LinearSchedule::new(5e-4, 0.0, steps),
+        schedule: Schedule::new(5e-4, 0.0, steps),
         clip: ClipPolicy::cwgnc_as_published(0.05)?,
         seeds: Seeds {
             order: SEED,

@@ -6,12 +6,15 @@ use super::bench::Bench;
 use super::choice::{Dtype, EvalStrategy, Optimizer, ProblemType, SaveDtype, SaveStrategy};
 use super::clip::args::Clip;
 use super::first::First;
+use super::loss::LossArgs;
 use super::machine::VerifyMachine;
-use super::number::{at_least_one, below_one, not_negative, positive, ratio};
+use super::number::{at_least_one, below_one, not_negative, positive};
 use super::oracle::args as oracle;
+use super::patience::PatienceArgs;
 use super::predict::args::Predict;
 use super::pretrain::args::Pretrain;
 use super::report::args as report;
+use super::schedule::ScheduleArgs;
 use super::stabilise::StabiliserArgs;
 use super::study::args as study;
 use crate::clip::ClipPolicy;
@@ -172,9 +175,12 @@ pub(super) struct Finetune {
     /// Such batches for each optimiser step; the gradient is that of the mean loss over all of them, clipped once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, help_heading = "Training")]
     pub(super) gradient_accumulation_steps: usize,
-    /// The share of all steps over which the learning rate rises to its highest value
-    #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio, help_heading = "Training")]
-    pub(super) warmup_ratio: f64,
+    #[command(flatten)]
+    pub(super) schedule: ScheduleArgs,
+    #[command(flatten)]
+    pub(super) loss: LossArgs,
+    #[command(flatten)]
+    pub(super) patience: PatienceArgs,
     /// AdamW's decoupled weight decay, not applied to biases and LayerNorm
     #[arg(long, value_name = "DECAY", default_value_t = 0.0, value_parser = not_negative, help_heading = "Training")]
     pub(super) weight_decay: f64,

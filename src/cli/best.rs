@@ -1,7 +1,7 @@
 //! The best evaluation of a run so far, with its model: what `--load-best` reports and saves.
 
 use super::Error;
-use super::criterion::Criterion;
+use super::best_metric::BestMetric;
 use super::score::Scores;
 use crate::checkpoint;
 use crate::model::SequenceClassifier;
@@ -24,7 +24,7 @@ pub(super) struct Best<T> {
 const TENSORS: &str = "best.safetensors";
 
 /// The number that decides of an evaluation (on the first dev set), turned so that more is better; none that is not finite.
-fn score(criterion: Criterion, scores: &[Scores]) -> Option<f64> {
+pub(super) fn score(criterion: BestMetric, scores: &[Scores]) -> Option<f64> {
     let first = scores.first()?;
     let name = format!("eval_{}{}", criterion.key(), first.suffix);
     let (_, value) = first.values.iter().find(|(known, _)| *known == name)?;
@@ -37,7 +37,7 @@ impl<T: Real> Best<T> {
     pub(super) fn consider(
         best: &mut Option<Self>,
         step: usize,
-        criterion: Criterion,
+        criterion: BestMetric,
         scores: &[Scores],
         model: &SequenceClassifier<T>,
     ) {
@@ -142,7 +142,7 @@ mod tests {
         ] {
             model.head.out.bias[0] = step as f64;
             let scores = scores(&[("eval_loss", 9.0), ("eval_accuracy", 1.0), ("eval_f1", value)]);
-            Best::consider(&mut best, step, Criterion::Metric(Metric::F1), &scores, &model);
+            Best::consider(&mut best, step, BestMetric::Metric(Metric::F1), &scores, &model);
             assert_eq!(best.is_none(), step == 1);
         }
         let best = best.expect("there were numbers");
@@ -152,13 +152,13 @@ mod tests {
     /// An error and a loss are better when they are smaller.
     #[test]
     fn errors_count_backwards() {
-        let errors = [Metric::MeanSquaredError, Metric::MeanAbsoluteError].map(Criterion::Metric);
-        for criterion in [errors[0], errors[1], Criterion::Loss] {
+        let errors = [Metric::MeanSquaredError, Metric::MeanAbsoluteError].map(BestMetric::Metric);
+        for criterion in [errors[0], errors[1], BestMetric::Loss] {
             let name = format!("eval_{}", criterion.key());
             let of = |value| score(criterion, &scores(&[(name.as_str(), value)]));
             assert!(of(0.5) > of(0.6), "{name}");
         }
-        let accuracy = Criterion::Metric(Metric::Accuracy);
+        let accuracy = BestMetric::Metric(Metric::Accuracy);
         assert_eq!(score(accuracy, &scores(&[("eval_mse", 1.0)])), None);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Error;
 use super::args::{ColumnArgs, DataArgs, Finetune};
+use super::best_metric::BestMetric;
 use super::choice::ProblemType;
-use super::criterion::Criterion;
 use super::progress::Progress;
 use super::reading::{Asked, Flags};
 use super::source::Source;
@@ -32,7 +32,7 @@ pub(super) struct Corpus {
     pub(super) label_texts: Vec<String>,
     pub(super) metrics: &'static [Metric],
     /// The one that stands for the task.
-    pub(super) headline: Criterion,
+    pub(super) headline: BestMetric,
     /// Whether it is of files of one's own, whose metrics have no mean.
     pub(super) is_own: bool,
 }
@@ -42,7 +42,7 @@ impl Corpus {
     pub(super) fn for_finetuning(args: &Finetune) -> Result<Self, Error> {
         let mut corpus = Self::to_train_on(args)?;
         if let Some(name) = &args.stabilise.metric_for_best_model {
-            corpus.headline = Criterion::parse(name, corpus.metrics, corpus.is_own)?;
+            corpus.headline = BestMetric::parse(name, corpus.metrics, corpus.is_own)?;
         }
         Ok(corpus)
     }
@@ -98,7 +98,7 @@ impl Corpus {
             LabelSpace::Values => Vec::new(),
         };
         Self {
-            headline: Criterion::Metric(metrics[0]),
+            headline: BestMetric::Metric(metrics[0]),
             is_own: true,
             train,
             dev: vec![dev],
@@ -184,7 +184,7 @@ impl Corpus {
                 Outcome::Value => Vec::new(),
             },
             metrics: task.metrics,
-            headline: Criterion::Metric(task.headline),
+            headline: BestMetric::Metric(task.headline),
             is_own: false,
         }
     }

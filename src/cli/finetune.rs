@@ -8,12 +8,12 @@ use super::corpus::Corpus;
 use super::inputs::Inputs;
 use super::log::{self, Log};
 use super::output::{self, TrainingTotals};
+use super::patience::Patience;
 use super::plan::{adamw, plan};
 use super::progress::Progress;
-use super::reading;
 use super::record::{Start, record, start};
 use super::score::{Scores, further_names, line, scores};
-use super::training::{TrainingLoop, check_finite};
+use super::training::{Stopped, TrainingLoop, check_finite};
 use super::{Error, checksums, in_threads, machine, print, print_document, print_lines, resume};
 use crate::checkpoint;
 use crate::data::{Metric, TextEncoder, majority};
@@ -98,6 +98,10 @@ struct Job<'a, T: Real> {
     /// Under `--log-updates`.
     updates: Option<UpdateMeter<T>>,
     best: Option<Best<T>>,
+    /// Under `--early-stopping-patience`.
+    patience: Option<Patience>,
+    /// The contents of `run.json`.
+    record: Map<String, Value>,
     /// The contents of `cwgnc.json`.
     reading: Map<String, Value>,
     progress: Progress,
@@ -108,48 +112,40 @@ impl<'a, T: Real> Job<'a, T> {
     /// Reads and checks everything, so that what can fail fails before the first step.
     fn prepare(args: &'a Finetune) -> Result<Self, Error> {
         let mut progress = Progress::new(args.quiet);
-        let Inputs {
-            corpus,
-            config,
-            raw_config,
-            encoder,
-            train,
-            dev,
-            model,
-            report,
-            reading,
-            understood,
-        } = Inputs::<T>::read(args, &mut progress)?;
-        progress.message(&format!("{report}\n{}", understood.text()));
+        let inputs = Inputs::<T>::read(args, &mut progress)?;
+        let (config, report) = (inputs.config, &inputs.report);
+        progress.message(&format!("{report}\n{}", inputs.understood.text()));
 
-        let plan = plan(args, train.len(), config.num_hidden_layers);
-        let initial = plan.stabilisers.need_initial().then(|| model.clone());
+        let plan = plan(args, inputs.train.len(), config.num_hidden_layers);
+        let initial = plan.stabilisers.need_initial().then(|| inputs.model.clone());
         let output = output::folder(args);
         let lock = output::prepare(&output, claim(args))?;
         let mut record = record(
             args,
             &config,
-            &corpus,
-            &encoder,
-            &report,
+            &inputs.corpus,
+            &inputs.encoder,
+            report,
             plan.total_steps(),
             rayon::current_num_threads(),
         )?;
-        record.insert("understood".to_owned(), understood.record().into());
+        record.insert("understood".to_owned(), inputs.understood.record().into());
         let mut totals = TrainingTotals::default();
-        let mut updates = args.log_updates.then(|| UpdateMeter::new(model.clone()));
+        let mut updates = args.log_updates.then(|| UpdateMeter::new(inputs.model.clone()));
         let start = start(args.resume, &output, &record, args.save_total_limit)?;
-        let mut best = None;
+        let (mut best, mut patience) = (None, args.patience.fresh());
         let mut trainer = match &start {
             Start::From(path) => {
-                let resumed = resumed(path, &config, args, updates.as_mut(), &mut progress)?;
+                let beside = (updates.as_mut(), patience.as_mut());
+                let resumed = resumed(path, &config, args, beside, &mut progress)?;
                 (totals.all_steps, totals.loss_sum) = (resumed.steps_done, resumed.loss_sum);
                 best = resumed.best;
                 resumed.trainer
             }
-            Start::Fresh | Start::Finished => Trainer::new(config, model, adamw(args)),
+            Start::Fresh | Start::Finished => Trainer::new(config, inputs.model, adamw(args)),
         };
         trainer.stabiliser.initial = initial;
+        trainer.criterion = inputs.criterion;
         let finished = matches!(start, Start::Finished);
         if !finished {
             output::write_json(&output.join(output::RUN), &record)?;
@@ -158,17 +154,19 @@ impl<'a, T: Real> Job<'a, T> {
             args,
             output,
             finished,
-            corpus,
-            dev,
-            train,
-            raw_config,
-            encoder,
+            corpus: inputs.corpus,
+            dev: inputs.dev,
+            train: inputs.train,
+            raw_config: inputs.raw_config,
+            encoder: inputs.encoder,
             plan,
             trainer,
             totals,
             updates,
             best,
-            reading: reading.record(),
+            patience,
+            record,
+            reading: inputs.reading.record(),
             progress,
             _lock: lock,
         })
@@ -217,12 +215,10 @@ impl<'a, T: Real> Job<'a, T> {
             encoder: &self.encoder,
             reading: &self.reading,
             updates: self.updates,
+            patience: self.patience,
         };
         let (totals, best) = (&mut self.totals, &mut self.best);
-        training.run(&mut run, &mut log, totals, best, &mut self.progress)?;
-        let updates = training
-            .updates
-            .map(|mut meter| meter.measure(&run.trainer.model));
+        let stopped = training.run(&mut run, &mut log, totals, best, &mut self.progress)?;
 
         let iteration = run.finished_iteration();
         let Trainer {
@@ -233,13 +229,21 @@ impl<'a, T: Real> Job<'a, T> {
         let (corpus, dev, progress) = (&self.corpus, &self.dev, &mut self.progress);
         let mut evaluate =
             |model: &SequenceClassifier<T>| scores(&config, model, corpus, dev, batch, progress);
-        let mut scores = evaluate(&model)?;
         let per_epoch = sequences
             .len()
             .div_ceil(self.plan.batch_size * self.plan.accumulation);
         let epoch = self.totals.all_steps as f64 / per_epoch as f64;
-        let line = log::eval_line(&self.totals, epoch, iteration, &scores, updates.as_deref());
-        log.write(&line)?;
+        let mut scores = if let Some(Stopped { scores, record }) = stopped {
+            self.record.insert("early_stopping".to_owned(), record);
+            output::write_json(&self.output.join(output::RUN), &self.record)?;
+            scores
+        } else {
+            let scores = evaluate(&model)?;
+            let updates = training.updates.as_mut().map(|meter| meter.measure(&model));
+            let line = log::eval_line(&self.totals, epoch, iteration, &scores, updates.as_deref());
+            log.write(&line)?;
+            scores
+        };
         log.sync()?;
         let mut best_step = None;
         if self.args.stabilise.load_best {
@@ -249,18 +253,7 @@ impl<'a, T: Real> Job<'a, T> {
                 (model, best_step) = (best.model, Some(best.step));
             }
         }
-        if self.args.save_strategy != SaveStrategy::No {
-            let width = self.args.save_dtype.width();
-            resume::save_model(
-                &self.output,
-                &config,
-                &self.raw_config,
-                &self.encoder,
-                &model,
-                width,
-            )?;
-            output::write_json(&self.output.join(reading::FILE), &self.reading)?;
-        }
+        training.save_model(&config, &model)?;
         let train = output::train_results(&self.totals, sequences.len(), epoch);
         let mut eval = output::eval_results(&scores, Some(epoch));
         if let Some(step) = best_step {
@@ -296,11 +289,14 @@ fn resumed<T: Real>(
     path: &Path,
     config: &ModelConfig,
     args: &Finetune,
-    updates: Option<&mut UpdateMeter<T>>,
+    (updates, patience): (Option<&mut UpdateMeter<T>>, Option<&mut Patience>),
     progress: &mut Progress,
 ) -> Result<resume::Resumed<T>, Error> {
     checksums::verify(path, args.quiet)?;
     let resumed = resume::load(path, config, adamw(args))?;
+    if let Some(patience) = patience {
+        patience.restore(path, &resumed.patience)?;
+    }
     if let Some(meter) = updates {
         resume::load_previous(path, meter.previous_mut())?;
     }

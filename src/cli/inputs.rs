@@ -9,7 +9,7 @@ use super::reading::Reading;
 use super::understood::Understood;
 use crate::checkpoint::{self, LoadReport, Purpose};
 use crate::data::TextEncoder;
-use crate::model::{ModelConfig, Part, SequenceClassifier, init};
+use crate::model::{Criterion, ModelConfig, Part, SequenceClassifier, init};
 use crate::param::ParamTree;
 use crate::real::Real;
 use crate::train::Sequence;
@@ -26,6 +26,8 @@ pub(super) struct Inputs<T: Real> {
     pub(super) dev: Vec<Vec<Sequence>>,
     pub(super) model: SequenceClassifier<T>,
     pub(super) report: LoadReport,
+    /// The loss of training.
+    pub(super) criterion: Criterion,
     pub(super) reading: Reading,
     pub(super) understood: Understood,
 }
@@ -33,7 +35,10 @@ pub(super) struct Inputs<T: Real> {
 impl<T: Real> Inputs<T> {
     /// Reads and checks all of it, so that what can fail fails before the first step.
     pub(super) fn read(args: &Finetune, progress: &mut Progress) -> Result<Self, Error> {
-        args.stabilise.check(args.warmup_ratio, args.weight_decay)?;
+        args.check()?;
+        if let Some(note) = args.schedule.note() {
+            progress.message(&note);
+        }
         let mut corpus = Corpus::for_finetuning(args)?;
         args.stabilise.take_subset(&mut corpus)?;
         let folder = checkpoint::read_config(&args.model.dir)?;
@@ -49,8 +54,12 @@ impl<T: Real> Inputs<T> {
         let dev = sets.split_off(usize::from(corpus.train.is_some()));
         let train = sets.pop().unwrap_or_default();
         let (model, report, head) = load::<T>(args, &config, &folder.config, &corpus)?;
+        args.stabilise.check_freeze(&model)?;
         let reading = Reading::of(&corpus, max_tokens);
-        let understood = Understood::new(&corpus, reading.clone(), files, head, encoder.report().clone());
+        let criterion = args.loss.criterion(&reading, &train)?;
+        let weights = criterion.weights.clone();
+        let tokenizer = encoder.report().clone();
+        let understood = Understood::new(&corpus, reading.clone(), files, head, tokenizer, weights);
         let raw_config = folder.raw;
         Ok(Self {
             corpus,
@@ -61,6 +70,7 @@ impl<T: Real> Inputs<T> {
             dev,
             model,
             report,
+            criterion,
             reading,
             understood,
         })

@@ -3,21 +3,21 @@
 //!
 //! One file a command (`finetune`, `evaluate`, `inspect`, `tasks`, `bench`; `machine` for `verify-machine`; `first` for none) or a folder (`predict`, `pretrain`, `clip`, `oracle` for the
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
-//! `choice` and `number` (the flags; `stabilise` has those for what others do for stability), `task`, `corpus` and `inputs` (from
+//! `choice` and `number` (the flags; `schedule` has those of the learning rate, `loss` those of the loss, `patience` those for stopping early, `stabilise` those for what others do for stability), `task`, `corpus` and `inputs` (from
 //! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics),
-//! `class_report` (the metrics of each class), `best` (of several evaluations, by a `criterion`), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `checksums` (what tells damage to them), `spelling` and `configured` (the words of the command line),
+//! `class_report` (the metrics of each class), `best` (of several evaluations, by a `best_metric`), `output`, `record`, `settings` and `log` (the files of a run), `resume` (its checkpoints), `checksums` (what tells damage to them), `spelling` and `configured` (the words of the command line),
 //! `progress` (the line on the terminal).
 
 mod args;
 mod bench;
 mod best;
+mod best_metric;
 mod checksums;
 mod choice;
 mod class_report;
 mod clip;
 mod configured;
 mod corpus;
-mod criterion;
 mod evaluate;
 mod finetune;
 mod first;
@@ -25,10 +25,12 @@ mod head;
 mod inputs;
 mod inspect;
 mod log;
+mod loss;
 mod machine;
 mod number;
 mod oracle;
 mod output;
+mod patience;
 mod plan;
 mod predict;
 mod pretrain;
@@ -37,6 +39,7 @@ mod reading;
 mod record;
 mod report;
 mod resume;
+mod schedule;
 mod score;
 mod settings;
 mod source;

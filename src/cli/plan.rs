@@ -1,8 +1,18 @@
 //! From flags to what training asks for: the plan of a run and the optimiser's constants.
 
+use super::Error;
 use super::args::Finetune;
-use crate::optim::{AdamWSettings, LinearSchedule};
+use crate::optim::AdamWSettings;
 use crate::train::{Plan, Seeds};
+
+impl Finetune {
+    /// Refuses flags that contradict each other.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.schedule.check(self.learning_rate)?;
+        self.patience.check(self)?;
+        self.stabilise.check(&self.schedule, self.weight_decay)
+    }
+}
 
 /// What the run does at each step, for a training set of so many examples and a model of so many layers.
 pub(super) fn plan(args: &Finetune, examples: usize, layers: usize) -> Plan {
@@ -11,11 +21,12 @@ pub(super) fn plan(args: &Finetune, examples: usize, layers: usize) -> Plan {
     let steps = args
         .max_steps
         .unwrap_or_else(|| (epochs * per_epoch as f64).ceil() as usize);
-    let schedule = LinearSchedule::new(args.learning_rate, args.warmup_ratio, steps);
     Plan {
         batch_size: args.per_device_train_batch_size,
         accumulation: args.gradient_accumulation_steps,
-        schedule: schedule.ending_at(args.stabilise.schedule_end()),
+        schedule: args
+            .schedule
+            .schedule(args.learning_rate, steps, args.stabilise.schedule_end()),
         clip: args.clip.clone(),
         seeds: Seeds {
             order: args.data_seed.unwrap_or(args.seed),

@@ -3,6 +3,7 @@
 use super::Error;
 use super::best::Best;
 use super::output::{self, TrainingTotals};
+use super::patience::Patience;
 use super::{checksums, reading};
 use crate::checkpoint::{self, CheckpointError, Purpose, Width};
 use crate::clip::ClipState;
@@ -24,6 +25,8 @@ const STATE: &str = "state.json";
 /// The weights at the last evaluation, which `--log-updates` measures from.
 const PREVIOUS: &str = "previous_evaluation.safetensors";
 const PREFIX: &str = "checkpoint-";
+/// The entry of the state for a run that may stop early.
+const PATIENCE: &str = "early_stopping";
 
 /// A run as it was after some step.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(super) struct Resumed<T: Real> {
     pub(super) loss_sum: f64,
     /// The best evaluation so far, if the run looks for it.
     pub(super) best: Option<Best<T>>,
+    /// What [`Patience::state`] gave, if the run may stop early.
+    pub(super) patience: Value,
 }
 
 /// Writes the model folder: config, weights, tokenizer.
@@ -79,6 +84,8 @@ pub(super) struct Beside<'a, T> {
     pub(super) previous: Option<&'a SequenceClassifier<T>>,
     /// The contents of `cwgnc.json`.
     pub(super) reading: &'a Map<String, Value>,
+    /// Of a run that may stop early.
+    pub(super) patience: Option<&'a Patience>,
 }
 
 /// Writes the checkpoint of the state after `steps_done` steps and removes all but the last `keep`.
@@ -105,7 +112,7 @@ pub(super) fn save<T: Real>(
             save_previous(&partial.join(PREVIOUS), model)?;
         }
         let best = Best::save(beside.best, partial)?;
-        save_training(partial, trainer, totals, best)
+        save_training(partial, trainer, totals, best, beside.patience)
     })
 }
 
@@ -177,6 +184,7 @@ pub(super) fn save_training<T: Real, N: Network<T>>(
     trainer: &Trainer<T, N>,
     totals: &TrainingTotals,
     best: Value,
+    patience: Option<&Patience>,
 ) -> Result<(), Error> {
     save_moments(&partial.join(MOMENTS), trainer)?;
     let params = trainer.model.params();
@@ -187,13 +195,16 @@ pub(super) fn save_training<T: Real, N: Network<T>>(
         .iter()
         .map(|moments| moments.steps.into());
     let optimizer_steps: Map<String, Value> = names.zip(counts).collect();
-    let state = json!({
+    let mut state = json!({
         "step": totals.all_steps,
         "optimizer_steps": optimizer_steps,
         "loss_sum": totals.loss_sum,
         "clip_state": trainer.clip_state.to_string(),
         "best": best,
     });
+    if let Some(patience) = patience {
+        state[PATIENCE] = patience.state();
+    }
     output::write_json(&partial.join(STATE), state.as_object().unwrap_or(&Map::new()))
 }
 
@@ -242,6 +253,7 @@ pub(super) fn load<T: Real>(
         steps_done: state.step,
         loss_sum: state.loss_sum,
         best,
+        patience: state.patience,
     })
 }
 
@@ -293,6 +305,7 @@ pub(super) struct State {
     clipping: ClipState,
     /// What [`Best::save`] gave.
     best: Value,
+    patience: Value,
 }
 
 impl State {
@@ -320,6 +333,7 @@ impl State {
             loss_sum,
             clipping,
             best: state["best"].clone(),
+            patience: state[PATIENCE].clone(),
         })
     }
 

@@ -5,7 +5,7 @@ use super::class_report::ClassReport;
 use super::corpus::Corpus;
 use super::progress::Progress;
 use crate::data::{Confusion, LabelSpace, Metric, Predictions, evaluate, evaluate_each};
-use crate::model::{ModelConfig, Problem, SequenceClassifier, Target, Targets, classifier};
+use crate::model::{Criterion, ModelConfig, Problem, SequenceClassifier, Target, Targets, classifier};
 use crate::pool::Pool;
 use crate::real::Real;
 use crate::train::{Sequence, predict};
@@ -170,5 +170,12 @@ fn mean_loss(logits: &[Vec<f64>], targets: &[Target]) -> f64 {
         },
         Targets::Classes,
     );
-    classifier::loss(z.view(), &targets, rows, &Pool::new()).0
+    classifier::loss(
+        z.view(),
+        &targets,
+        &Criterion::default(),
+        rows as f64,
+        &Pool::new(),
+    )
+    .0
 }

@@ -31,7 +31,7 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
         "total_steps": total_steps,
         "per_device_train_batch_size": args.per_device_train_batch_size,
         "gradient_accumulation_steps": args.gradient_accumulation_steps,
-        "warmup_ratio": args.warmup_ratio,
+        "warmup_ratio": args.schedule.warmup_ratio,
         "weight_decay": args.weight_decay,
         "optimizer": name(&args.optimizer),
         "adam_beta1": args.adam_beta1,
@@ -54,7 +54,10 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
     if args.fresh_head {
         settings.insert("fresh_head".to_owned(), true.into());
     }
+    settings.extend(args.schedule.record());
     settings.extend(args.stabilise.record());
+    settings.extend(args.loss.record());
+    settings.extend(args.patience.record());
     settings
 }
 

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use std::ffi::OsString;
 
 /// Flags of `run_glue.py` and `run_mlm.py` that have no place here, and what to do.
-const TIPS: [(&str, &str); 20] = [
+const TIPS: [(&str, &str); 19] = [
     ("max-grad-norm", "write --clip global:C for a maximum norm of C"),
     ("do-train", "leave it out: finetune trains"),
     (
@@ -22,7 +22,6 @@ const TIPS: [(&str, &str); 20] = [
         "leave it out; cwgnc predict --model DIR --file FILE predicts",
     ),
     ("evaluation-strategy", "write --eval-strategy"),
-    ("warmup-steps", "write --warmup-ratio, the share of all steps"),
     (
         "dataset-name",
         "write --train-file and --validation-file, files of your own (docs/own-data.md)",

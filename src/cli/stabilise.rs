@@ -4,9 +4,13 @@ use super::Error;
 use super::choice::name;
 use super::corpus::Corpus;
 use super::number::{at_least_one, below_one, not_negative, share};
+use super::schedule::ScheduleArgs;
+use crate::clip::Pattern;
+use crate::clip::nearest;
 use crate::model::{Family, ModelConfig, Part, SequenceClassifier};
 use crate::param::ParamTree;
 use crate::random;
+use crate::real::Real;
 use crate::train::{Stabilisers, UnfreezeMode, Unfreezing, unfreeze};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -14,9 +18,6 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Stability")]
 pub(super) struct StabiliserArgs {
-    /// How the learning rate goes on after the warm-up: down to 0, or not at all
-    #[arg(long, value_enum, value_name = "TYPE", default_value_t = LrScheduler::Linear)]
-    pub(super) lr_scheduler_type: LrScheduler,
     /// The learning rate of each layer, as a share of that of the layer above; pooler and classifier have it in full,
     /// the embeddings come last
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
@@ -40,6 +41,10 @@ pub(super) struct StabiliserArgs {
     /// Passes over the training set before the next group is unfrozen [default: --num-train-epochs]
     #[arg(long, value_name = "E", value_parser = not_negative, requires = "gradual_unfreezing")]
     pub(super) unfreeze_epochs: Option<f64>,
+    /// Leave these parameters as they are: names with * for any text, as in bert.embeddings.*,*.layer.0.*; they have no
+    /// update and no part in clipping
+    #[arg(long, value_name = "PATTERNS", value_delimiter = ',', value_parser = pattern)]
+    pub(super) freeze: Vec<Pattern>,
     /// Report and save the model of the best evaluation by --metric-for-best-model (the earliest of equals); evaluates after
     /// each epoch unless --eval-every says when
     #[arg(long, visible_alias = "load-best-model-at-end")]
@@ -57,17 +62,6 @@ pub(super) struct StabiliserArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(super) enum LrScheduler {
-    /// A straight line to 0
-    Linear,
-    /// The same rate from the first step, without warm-up
-    Constant,
-    /// The same rate after the warm-up
-    ConstantWithWarmup,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum UnfreezeModeArg {
     /// Weights and optimiser go on, the learning rate is halved each time
     Continue,
@@ -79,11 +73,16 @@ pub(super) enum UnfreezeModeArg {
 
 impl StabiliserArgs {
     /// Refuses what makes no sense beside the other flags.
-    pub(super) fn check(&self, warmup_ratio: f64, weight_decay: f64) -> Result<(), Error> {
+    pub(super) fn check(&self, schedule: &ScheduleArgs, weight_decay: f64) -> Result<(), Error> {
         let refuse = |why: &str| Err(Error::Usage(why.to_owned()));
-        if self.lr_scheduler_type == LrScheduler::Constant && warmup_ratio > 0.0 {
+        let goes_on = matches!(
+            self.gradual_unfreezing,
+            Some(UnfreezeModeArg::Continue | UnfreezeModeArg::ContinueAsReleased)
+        );
+        if goes_on && !schedule.is_straight() {
             return refuse(
-                "--lr-scheduler-type constant has no warm-up; give constant_with_warmup, or no --warmup-ratio",
+                "--gradual-unfreezing continue and continue-as-released go on at half the peak, where only \
+                 --lr-scheduler-type linear, constant and constant_with_warmup can lead; restart takes any",
             );
         }
         if self.weight_decay_to_pretrained > 0.0 && weight_decay > 0.0 {
@@ -94,12 +93,11 @@ impl StabiliserArgs {
         Ok(())
     }
 
-    /// Where the learning rate ends, as a share of its peak.
+    /// Where a learning rate that falls in a straight line ends, as a share of its peak.
     pub(super) fn schedule_end(&self) -> f64 {
-        match (self.lr_scheduler_type, self.gradual_unfreezing) {
-            (LrScheduler::Constant | LrScheduler::ConstantWithWarmup, _) => 1.0,
+        match self.gradual_unfreezing {
             // Each iteration ends at the rate at which the next begins.
-            (_, Some(UnfreezeModeArg::Continue | UnfreezeModeArg::ContinueAsReleased)) => 0.5,
+            Some(UnfreezeModeArg::Continue | UnfreezeModeArg::ContinueAsReleased) => 0.5,
             _ => 0.0,
         }
     }
@@ -119,7 +117,40 @@ impl StabiliserArgs {
                 mode: mode(chosen),
                 iterations: unfreeze::iterations(layers),
             }),
+            freeze: self.freeze.clone(),
         }
+    }
+
+    /// Refuses a pattern of `--freeze` that chooses nothing, and patterns that leave nothing to train.
+    pub(super) fn check_freeze<T: Real>(&self, model: &SequenceClassifier<T>) -> Result<(), Error> {
+        let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
+        for pattern in &self.freeze {
+            if !names.iter().any(|name| pattern.fits(name)) {
+                let near = nearest(pattern.as_str(), names.iter().map(String::as_str));
+                return Err(Error::Usage(format!(
+                    "--freeze {}: no parameter of the model has such a name; nearest: {}",
+                    pattern.as_str(),
+                    near.join(", ")
+                )));
+            }
+        }
+        let frozen = self.settings(0).frozen(model);
+        let first = self.gradual_unfreezing.is_some();
+        let groups = unfreeze::groups(model);
+        let trained = |(frozen, group): (&bool, &usize)| !*frozen && (!first || *group == 0);
+        if frozen.iter().zip(&groups).any(trained) {
+            return Ok(());
+        }
+        let left = if first {
+            "nothing of the classifier, which gradual unfreezing trains first"
+        } else {
+            "nothing to train"
+        };
+        let patterns: Vec<&str> = self.freeze.iter().map(Pattern::as_str).collect();
+        Err(Error::Usage(format!(
+            "--freeze {}: leaves {left}",
+            patterns.join(",")
+        )))
     }
 
     /// The names of the parameters that get fresh weights although the model folder has some.
@@ -180,7 +211,6 @@ impl StabiliserArgs {
     /// The flags as part of a run's settings.
     pub(super) fn record(&self) -> Map<String, Value> {
         let settings = json!({
-            "lr_scheduler_type": name(&self.lr_scheduler_type),
             "layerwise_lr_decay": self.layerwise_lr_decay,
             "reinit_layers": self.reinit_layers,
             "reinit_pooler": self.reinit_pooler,
@@ -196,6 +226,15 @@ impl StabiliserArgs {
         if let Some(name) = &self.metric_for_best_model {
             settings.insert("metric_for_best_model".to_owned(), name.as_str().into());
         }
+        if !self.freeze.is_empty() {
+            let patterns: Vec<&str> = self.freeze.iter().map(Pattern::as_str).collect();
+            settings.insert("freeze".to_owned(), patterns.into());
+        }
         settings
     }
+}
+
+/// A pattern of parameter names.
+fn pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::new(text).map_err(|_| "not a name of a parameter, in which * stands for any text".to_owned())
 }

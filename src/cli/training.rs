@@ -1,15 +1,17 @@
 //! The steps of a fine-tuning: training, logging, evaluating, saving.
 
 use super::args::Finetune;
-use super::best::Best;
+use super::best::{self, Best};
 use super::choice::{EvalStrategy, SaveStrategy};
 use super::corpus::Corpus;
 use super::log::{self, Log};
-use super::output::TrainingTotals;
+use super::output::{self, TrainingTotals};
+use super::patience::Patience;
 use super::progress::{Progress, Training};
 use super::score::{Scores, scores};
-use super::{Error, resume};
+use super::{Error, reading, resume};
 use crate::data::TextEncoder;
+use crate::model::{ModelConfig, SequenceClassifier};
 use crate::param::ParamTree;
 use crate::real::Real;
 use crate::reduce;
@@ -30,10 +32,21 @@ pub(super) struct TrainingLoop<'a, T> {
     pub(super) reading: &'a Map<String, Value>,
     /// Under `--log-updates`.
     pub(super) updates: Option<UpdateMeter<T>>,
+    /// Under `--early-stopping-patience`.
+    pub(super) patience: Option<Patience>,
+}
+
+/// How a run ended that stopped early.
+pub(super) struct Stopped {
+    /// The evaluation that it ends with.
+    pub(super) scores: Vec<Scores>,
+    /// What `run.json` says of it.
+    pub(super) record: Value,
 }
 
 impl<T: Real> TrainingLoop<'_, T> {
-    /// Takes every step that is left, with its log lines, evaluations and checkpoints.
+    /// Takes every step that is left, with its log lines, evaluations and checkpoints; a run that stops early says
+    /// so.
     pub(super) fn run(
         &mut self,
         run: &mut Run<'_, T>,
@@ -41,7 +54,7 @@ impl<T: Real> TrainingLoop<'_, T> {
         totals: &mut TrainingTotals,
         best: &mut Option<Best<T>>,
         progress: &mut Progress,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Stopped>, Error> {
         let total = run.total_steps();
         while totals.all_steps < total {
             let next = totals.all_steps + 1;
@@ -71,7 +84,16 @@ impl<T: Real> TrainingLoop<'_, T> {
             }
             let falls_due = |every: Option<usize>| every.is_some_and(|n| record.step.is_multiple_of(n));
             if self.is_evaluated(run) {
-                self.evaluate(run, &record, log, totals, best, progress)?;
+                let scores = self.evaluate(run, &record, log, totals, best, progress)?;
+                let score = best::score(self.corpus.headline, &scores);
+                // Without a checkpoint: a run that dies now comes back to this evaluation and stops again.
+                if let Some(patience) = &mut self.patience
+                    && patience.try_with(score)
+                {
+                    let (step, record) = (record.step, patience.stop_record(record.step));
+                    progress.message(&format!("stopped early after step {step} of {total}"));
+                    return Ok(Some(Stopped { scores, record }));
+                }
             }
             let due = run.is_end_of_epoch() || falls_due(self.args.save_steps);
             if due && self.args.save_strategy != SaveStrategy::No {
@@ -79,7 +101,7 @@ impl<T: Real> TrainingLoop<'_, T> {
                 self.save(run, totals, best.as_ref())?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether the model is evaluated after the last step, even if it is not the last of the run.
@@ -100,7 +122,7 @@ impl<T: Real> TrainingLoop<'_, T> {
         totals: &TrainingTotals,
         best: &mut Option<Best<T>>,
         progress: &mut Progress,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Scores>, Error> {
         let Trainer { config, model, .. } = &run.trainer;
         let scores = scores(
             config,
@@ -118,7 +140,8 @@ impl<T: Real> TrainingLoop<'_, T> {
         let updates = self.updates.as_mut().map(|meter| meter.measure(model));
         let iteration = run.finished_iteration();
         let line = log::eval_line(totals, record.epoch, iteration, &scores, updates.as_deref());
-        log.write(&line)
+        log.write(&line)?;
+        Ok(scores)
     }
 
     fn save(
@@ -137,11 +160,26 @@ impl<T: Real> TrainingLoop<'_, T> {
                 best,
                 previous: self.updates.as_ref().map(UpdateMeter::previous),
                 reading: self.reading,
+                patience: self.patience.as_ref(),
             },
             self.raw_config,
             self.encoder,
             keep,
         )
+    }
+
+    /// Writes the model that the run ends with, if any is wanted.
+    pub(super) fn save_model(
+        &self,
+        config: &ModelConfig,
+        model: &SequenceClassifier<T>,
+    ) -> Result<(), Error> {
+        if self.args.save_strategy == SaveStrategy::No {
+            return Ok(());
+        }
+        let width = self.args.save_dtype.width();
+        resume::save_model(self.output, config, self.raw_config, self.encoder, model, width)?;
+        output::write_json(&self.output.join(reading::FILE), self.reading)
     }
 
     /// The weights are those before the step that failed: they are saved, and the error says where.

@@ -22,6 +22,8 @@ pub(super) struct Understood {
     range: Option<(f64, f64)>,
     head: Head,
     tokenizer: TokenizerReport,
+    /// How much each class counts in the loss, if not all alike.
+    weights: Option<Vec<f64>>,
 }
 
 /// Of one file.
@@ -76,6 +78,7 @@ impl Understood {
         files: Vec<FileFacts>,
         head: Head,
         tokenizer: TokenizerReport,
+        weights: Option<Vec<f64>>,
     ) -> Self {
         let targets = corpus.train.as_ref().and_then(|train| train.set.targets());
         let (mut counts, mut range) = (vec![0; reading.labels.len()], None);
@@ -95,6 +98,7 @@ impl Understood {
             range,
             head,
             tokenizer,
+            weights,
         }
     }
 
@@ -122,6 +126,15 @@ impl Understood {
             Problem::Classification => record.insert("classes".to_owned(), Value::Object(classes.collect())),
             Problem::Regression => record.insert("range".to_owned(), json!(self.range)),
         };
+        if let Some(weights) = &self.weights {
+            let weights = self
+                .reading
+                .labels
+                .iter()
+                .cloned()
+                .zip(weights.iter().map(|&w| w.into()));
+            record.insert("class_weights".to_owned(), Value::Object(weights.collect()));
+        }
         record.insert("head".to_owned(), self.head.record());
         let tokenizer = &self.tokenizer;
         let setting =
@@ -164,6 +177,11 @@ impl Understood {
             }
             (Problem::Regression, None) => "regression".to_owned(),
         });
+        if let Some(weights) = &self.weights {
+            let weights = reading.labels.iter().zip(weights);
+            let weights: Vec<String> = weights.map(|(name, w)| format!("`{name}` {w:.4}")).collect();
+            lines.push(format!("class weights: {}", weights.join(", ")));
+        }
         lines.push(format!("head: {}", self.head.line(&reading.labels)));
         lines.push(format!("tokenizer: {}", self.tokenizer));
         lines.join("\n")

@@ -6,7 +6,7 @@ use crate::model::init::initialise;
 use crate::model::{
     Activation, Batch, Family, ModelConfig, Noise, Problem, SequenceClassifier, Target, Tokens,
 };
-use crate::optim::{AdamWForm, AdamWSettings, LinearSchedule};
+use crate::optim::{AdamWForm, AdamWSettings, Schedule};
 use crate::param::ParamTree;
 use crate::pool::Pool;
 use crate::random::{below, stream};
@@ -112,7 +112,7 @@ fn all<T: Real>(subject: &Subject) -> Vec<Number> {
     let plan = Plan {
         batch_size: SEQUENCES,
         accumulation: 1,
-        schedule: LinearSchedule::new(1e-3, 0.0, STEPS),
+        schedule: Schedule::new(1e-3, 0.0, STEPS),
         clip,
         seeds: Seeds { order: 1, dropout: 2 },
         stabilisers: Stabilisers::default(),

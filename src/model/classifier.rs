@@ -20,7 +20,7 @@ use crate::model::config::{Family, ModelConfig};
 use crate::model::encoder::{Encoder, EncoderCache};
 use crate::model::layer::{Tokens, gather, scattered};
 use crate::model::noise::{Noise, Site};
-use crate::nn::cross_entropy::cross_entropy;
+use crate::nn::cross_entropy::{Criterion, cross_entropy};
 use crate::nn::dropout;
 use crate::nn::linear::Linear;
 use crate::nn::mean_squared_error::mean_squared_error;
@@ -197,20 +197,33 @@ impl<T: Real> SequenceClassifier<T> {
     }
 }
 
-/// The loss `L` and the gradient `dz` of the logits, the mean taken over `sequences`.
+/// The loss `L` and the gradient `dz` of the logits, divided by `total`: that of [`total`] over the whole batch, of
+/// which this may be a part. Values have a mean squared error, whatever the criterion.
 ///
 /// # Panics
-/// If the targets do not fit the logits.
+/// If the targets or the criterion's weights do not fit the logits.
 #[track_caller]
 pub fn loss<T: Real>(
     z: ArrayView2<'_, T>,
     targets: &Targets,
-    sequences: usize,
+    criterion: &Criterion,
+    total: f64,
     pool: &Pool<T>,
 ) -> (f64, Buffer<T>) {
     match targets {
-        Targets::Classes(labels) => cross_entropy(z, labels, sequences, pool),
-        Targets::Values(values) => mean_squared_error(z, values.view(), sequences, pool),
+        Targets::Classes(labels) => cross_entropy(z, labels, criterion, total, pool),
+        Targets::Values(values) => mean_squared_error(z, values.view(), total, pool),
+    }
+}
+
+/// What the losses of these sequences are divided by: the weights of their classes, or their number.
+///
+/// # Panics
+/// If a class has no weight.
+pub fn total(targets: &Targets, criterion: &Criterion) -> f64 {
+    match targets {
+        Targets::Classes(labels) => criterion.total(labels),
+        Targets::Values(values) => values.nrows() as f64,
     }
 }
 

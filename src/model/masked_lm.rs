@@ -26,7 +26,7 @@ use crate::model::encoder::{Encoder, EncoderCache};
 use crate::model::layer::{Tokens, gather, scattered};
 use crate::model::noise::Noise;
 use crate::nn::activation::{self, ActivationCache};
-use crate::nn::cross_entropy;
+use crate::nn::cross_entropy::{self, Criterion};
 use crate::nn::layer_norm::{LayerNorm, LayerNormCache};
 use crate::nn::linear::Linear;
 use crate::param::{ParamTree, Path, Visitor, VisitorMut};
@@ -187,18 +187,19 @@ impl<T: Real> MaskedLanguageModel<T> {
     }
 }
 
-/// The loss `L` and the gradient `dz` of the logits, the mean taken over `positions`.
+/// The loss `L` and the gradient `dz` of the logits, divided by `total`.
 ///
 /// # Panics
-/// If there is not one word below `v` for each row.
+/// If there is not one word below `v` for each row, or not one weight for each word.
 #[track_caller]
 pub fn loss<T: Real>(
     z: ArrayView2<'_, T>,
     words: &[usize],
-    positions: usize,
+    criterion: &Criterion,
+    total: f64,
     pool: &Pool<T>,
 ) -> (f64, Buffer<T>) {
-    cross_entropy::cross_entropy(z, words, positions, pool)
+    cross_entropy::cross_entropy(z, words, criterion, total, pool)
 }
 
 /// `−log p(word)` of each row.

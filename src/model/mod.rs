@@ -22,3 +22,5 @@ pub use layer::Tokens;
 pub use masked_lm::{MaskedLanguageModel, MaskedWords};
 pub use noise::Noise;
 pub use part::Part;
+
+pub use crate::nn::cross_entropy::Criterion;

@@ -17,7 +17,7 @@ use ndarray::ArrayView2;
 pub fn mean_squared_error<T: Real>(
     z: ArrayView2<'_, T>,
     targets: ArrayView2<'_, f64>,
-    sequences: usize,
+    sequences: f64,
     pool: &Pool<T>,
 ) -> (f64, Buffer<T>) {
     assert_eq!(
@@ -25,7 +25,7 @@ pub fn mean_squared_error<T: Real>(
         targets.dim(),
         "mean squared error: one target for each output"
     );
-    let count = (sequences * z.ncols()) as f64;
+    let count = sequences * z.ncols() as f64;
     let mut dz = pool.buffer(z.nrows(), z.ncols());
     let mut loss = 0.0;
     for ((z, &target), dz) in z.iter().zip(targets).zip(dz.iter_mut()) {
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn worked_example() {
         let (z, targets) = (arr2(&[[5.0_f32], [1.0]]), arr2(&[[2.0], [2.0]]));
-        let (loss, dz) = mean_squared_error(z.view(), targets.view(), 4, &Pool::new());
+        let (loss, dz) = mean_squared_error(z.view(), targets.view(), 4.0, &Pool::new());
         assert_eq!(loss, 2.5);
         assert_eq!(*dz, arr2(&[[1.5], [-0.5]]));
     }

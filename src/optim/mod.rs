@@ -4,4 +4,4 @@ pub mod adamw;
 pub mod schedule;
 
 pub use adamw::{AdamW, AdamWForm, AdamWSettings, ParamUpdate};
-pub use schedule::LinearSchedule;
+pub use schedule::{Decay, Schedule};

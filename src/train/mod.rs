@@ -20,7 +20,7 @@ pub mod workload;
 pub use examples::Examples;
 pub use fill::{FillScores, fill};
 pub use masking::{MaskedText, Masking, Segments, Vocabulary};
-pub use network::Network;
+pub use network::{Mean, Network};
 pub use order::Order;
 pub use predict::predict;
 pub use run::{Plan, Run, Seeds, StepRecord};

@@ -2,11 +2,20 @@
 
 use crate::model::classifier::{self, SequenceClassifier, Targets};
 use crate::model::masked_lm::{self, MaskedLanguageModel, MaskedWords};
-use crate::model::{Batch, ModelConfig, Noise, Part, Tokens};
+use crate::model::{Criterion, ModelConfig, Noise, Part, Tokens};
 use crate::param::ParamTree;
 use crate::pool::Pool;
 use crate::real::Real;
 use crate::train::step::Micro;
+
+/// The mean that an optimiser step minimises, over all parts of its batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Mean<'a> {
+    /// The loss of a term.
+    pub criterion: &'a Criterion,
+    /// [`Network::total`] of all parts together.
+    pub total: f64,
+}
 
 /// A model that a [`Trainer`](crate::train::Trainer) can train; its gradient has its own type.
 pub trait Network<T: Real>: ParamTree<T> + Clone + Send + Sync {
@@ -19,15 +28,16 @@ pub trait Network<T: Real>: ParamTree<T> + Clone + Send + Sync {
     /// The part of each parameter, in walk order.
     fn parts(&self) -> Vec<Part>;
 
-    /// The number of terms that a batch adds to the loss, whose mean over all terms of an optimiser step is minimised.
-    fn terms(batch: &Batch, targets: &Self::Targets) -> usize;
+    /// What part of a batch adds to the number that the losses of an optimiser step are divided by: one for each of its
+    /// terms, or with class weights the weight of its class.
+    fn total(targets: &Self::Targets, criterion: &Criterion) -> f64;
 
-    /// Adds the gradient of one part of a batch with `terms` terms in all, and returns its share of the loss.
+    /// Adds the gradient of one part of a batch, and returns its share of the loss.
     fn accumulate(
         &self,
         config: &ModelConfig,
         part: &Micro<Self::Targets>,
-        terms: usize,
+        mean: Mean<'_>,
         noise: Noise,
         grad: &mut Self,
         pool: &Pool<T>,
@@ -46,21 +56,21 @@ impl<T: Real> Network<T> for SequenceClassifier<T> {
         self.parts()
     }
 
-    fn terms(batch: &Batch, _targets: &Targets) -> usize {
-        batch.sequences()
+    fn total(targets: &Targets, criterion: &Criterion) -> f64 {
+        classifier::total(targets, criterion)
     }
 
     fn accumulate(
         &self,
         config: &ModelConfig,
         part: &Micro,
-        terms: usize,
+        mean: Mean<'_>,
         noise: Noise,
         grad: &mut Self,
         pool: &Pool<T>,
     ) -> f64 {
         let (z, cache) = self.forward(config, &part.batch, noise, Tokens::First, pool);
-        let (loss, dz) = classifier::loss(z.view(), &part.targets, terms, pool);
+        let (loss, dz) = classifier::loss(z.view(), &part.targets, mean.criterion, mean.total, pool);
         self.backward(config, &part.batch, dz.view(), &cache, grad, pool);
         loss
     }
@@ -78,22 +88,22 @@ impl<T: Real> Network<T> for MaskedLanguageModel<T> {
         self.parts()
     }
 
-    fn terms(_batch: &Batch, targets: &MaskedWords) -> usize {
-        targets.rows.len()
+    fn total(targets: &MaskedWords, criterion: &Criterion) -> f64 {
+        criterion.total(&targets.words)
     }
 
     fn accumulate(
         &self,
         config: &ModelConfig,
         part: &Micro<MaskedWords>,
-        terms: usize,
+        mean: Mean<'_>,
         noise: Noise,
         grad: &mut Self,
         pool: &Pool<T>,
     ) -> f64 {
         let Micro { batch, targets } = part;
         let (z, cache) = self.forward(config, batch, &targets.rows, noise, pool);
-        let (loss, dz) = masked_lm::loss(z.view(), &targets.words, terms, pool);
+        let (loss, dz) = masked_lm::loss(z.view(), &targets.words, mean.criterion, mean.total, pool);
         drop(z);
         self.backward(config, batch, &targets.rows, dz.view(), &cache, grad, pool);
         loss

@@ -6,7 +6,7 @@
 
 use crate::clip::ClipPolicy;
 use crate::model::{Noise, SequenceClassifier};
-use crate::optim::LinearSchedule;
+use crate::optim::Schedule;
 use crate::real::Real;
 use crate::train::Sequence;
 use crate::train::examples::Examples;
@@ -34,7 +34,7 @@ pub struct Plan {
     /// Such batches for each optimiser step (`gradient_accumulation_steps`).
     pub accumulation: usize,
     /// The learning rate of each step, and the number of steps (of one iteration, with gradual unfreezing).
-    pub schedule: LinearSchedule,
+    pub schedule: Schedule,
     /// The clipping policy.
     pub clip: ClipPolicy,
     /// The seeds.
@@ -62,7 +62,7 @@ impl Plan {
         match (self.stabilisers.unfreezing, self.iteration(done)) {
             (Some(unfreezing), Some((k, step))) => {
                 let peak = unfreezing.peak(self.schedule.peak, k);
-                LinearSchedule {
+                Schedule {
                     peak,
                     ..self.schedule
                 }
@@ -84,6 +84,8 @@ pub struct Run<'a, T, N = SequenceClassifier<T>, E: ?Sized = [Sequence]> {
     steps_done: usize,
     /// The group of each parameter in gradual unfreezing.
     groups: Vec<usize>,
+    /// Whether each parameter is never trained.
+    frozen: Vec<bool>,
     /// The order of the epoch that was asked for last.
     epoch: Option<(usize, Vec<usize>)>,
 }
@@ -133,6 +135,8 @@ impl<'a, T: Real, N: Network<T>, E: Examples<N::Targets> + ?Sized> Run<'a, T, N,
         let stabilisers = &plan.stabilisers;
         trainer.stabiliser.mixout = stabilisers.mixout;
         trainer.stabiliser.weight_decay_to_initial = stabilisers.weight_decay_to_initial;
+        let frozen = stabilisers.frozen(&trainer.model);
+        trainer.stabiliser.frozen.clone_from(&frozen);
         trainer.stabiliser.lr_factors = stabilisers.lr_factors(&trainer.model, plan.schedule);
         if stabilisers.need_initial() && trainer.stabiliser.initial.is_none() {
             assert!(
@@ -154,6 +158,7 @@ impl<'a, T: Real, N: Network<T>, E: Examples<N::Targets> + ?Sized> Run<'a, T, N,
             set,
             steps_done,
             groups,
+            frozen,
             epoch: None,
         }
     }
@@ -185,7 +190,10 @@ impl<'a, T: Real, N: Network<T>, E: Examples<N::Targets> + ?Sized> Run<'a, T, N,
         if unfreezing.mode == UnfreezeMode::Restart && iteration > 0 && step == 0 {
             self.trainer.restart();
         }
-        self.trainer.stabiliser.frozen = self.groups.iter().map(|&group| group > iteration).collect();
+        let groups = self.groups.iter().zip(&self.frozen);
+        self.trainer.stabiliser.frozen = groups
+            .map(|(&group, &frozen)| frozen || group > iteration)
+            .collect();
     }
 
     /// Whether the last step was the last of an epoch.

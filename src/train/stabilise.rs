@@ -2,7 +2,8 @@
 //!
 //! [`Stabilisers`] are the settings of a run; a [`Stabiliser`] is what a [`crate::train::Trainer`] makes of them.
 
-use crate::optim::LinearSchedule;
+use crate::clip::Pattern;
+use crate::optim::Schedule;
 use crate::real::Real;
 use crate::train::network::Network;
 use crate::train::unfreeze::{self, Unfreezing};
@@ -20,6 +21,8 @@ pub struct Stabilisers {
     pub weight_decay_to_initial: f64,
     /// Gradual unfreezing: the schedule is that of one iteration.
     pub unfreezing: Option<Unfreezing>,
+    /// The parameters with these names are never trained: no update, no moments, no part in clipping.
+    pub freeze: Vec<Pattern>,
 }
 
 impl Default for Stabilisers {
@@ -29,6 +32,7 @@ impl Default for Stabilisers {
             mixout: 0.0,
             weight_decay_to_initial: 0.0,
             unfreezing: None,
+            freeze: Vec::new(),
         }
     }
 }
@@ -39,14 +43,22 @@ impl Stabilisers {
         self.mixout > 0.0 || self.weight_decay_to_initial > 0.0 || self.unfreezing.is_some()
     }
 
+    /// Whether each parameter is never trained, in walk order.
+    pub fn frozen<T: Real>(&self, model: &impl Network<T>) -> Vec<bool> {
+        let params = model.params().into_iter();
+        params
+            .map(|(name, _)| self.freeze.iter().any(|pattern| pattern.fits(&name)))
+            .collect()
+    }
+
     /// What each parameter's learning rate is multiplied by, in walk order.
-    pub fn lr_factors<T: Real>(&self, model: &impl Network<T>, schedule: LinearSchedule) -> Vec<f64> {
+    pub fn lr_factors<T: Real>(&self, model: &impl Network<T>, schedule: Schedule) -> Vec<f64> {
         let layers = unfreeze::layers(&model.parts());
         let parts = model.parts().into_iter().zip(unfreeze::groups(model));
         parts
             .map(|(part, group)| {
                 let distance = part.below_head(layers) as f64;
-                let of_group = |u: Unfreezing| u.group_factor(schedule.peak, schedule.end, group);
+                let of_group = |u: Unfreezing| u.group_factor(schedule.peak, schedule.end(), group);
                 libm::pow(self.layerwise_lr_decay, distance) * self.unfreezing.map_or(1.0, of_group)
             })
             .collect()

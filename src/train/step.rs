@@ -9,18 +9,18 @@
 //! A [`Stabiliser`] can put mixed weights in the model's place, pull weights to where they began, give parameters rates of
 //! their own, and freeze some: those are not clipped, not updated, and not in the report.
 //!
-//! The loss is the mean over *all* sequences (or masked positions) of the step, so a batch of 16 in one part, in four or in sixteen has the
-//! same gradient but for rounding. If the loss or a clipped gradient is not finite, the step stops before a weight is
+//! The loss is the mean over *all* sequences (or masked positions) of the step, with class weights the weighted mean, so a batch
+//! of 16 in one part, in four or in sixteen has the same gradient but for rounding. If the loss or a clipped gradient is not finite, the step stops before a weight is
 //! changed. If the policy's edge rule asks to skip a component, no weight is changed either, and the report says so.
 
 use crate::clip::{ClipError, ClipPolicy, ClipReport, ClipState, ParamGrad, clip_with_state};
-use crate::model::{Batch, ModelConfig, Noise, SequenceClassifier, Targets};
+use crate::model::{Batch, Criterion, ModelConfig, Noise, SequenceClassifier, Targets};
 use crate::optim::adamw::decays;
 use crate::optim::{AdamW, AdamWSettings, ParamUpdate};
 use crate::pool::Pool;
 use crate::real::Real;
 use crate::train::mixout;
-use crate::train::network::Network;
+use crate::train::network::{Mean, Network};
 use crate::train::stabilise::Stabiliser;
 use ndarray::ArrayViewD;
 use rayon::prelude::*;
@@ -40,6 +40,8 @@ pub struct Trainer<T, N = SequenceClassifier<T>> {
     pub clip_state: ClipState,
     /// What is done beside clipping; off unless set.
     pub stabiliser: Stabiliser<N>,
+    /// The loss of a class: plain unless set. A regression does not ask.
+    pub criterion: Criterion,
     /// The accumulated gradient; zero between steps.
     grad: N,
     pool: Pool<T>,
@@ -57,7 +59,8 @@ pub struct Micro<Y = Targets> {
 /// What a step measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
-    /// The mean loss over the step's sequences (or masked positions), before the update.
+    /// The mean loss over the step's sequences (or masked positions), before the update, smoothed and weighted as the
+    /// trainer's criterion says.
     pub loss: f64,
     /// Gradient norms before and after clipping.
     pub clip: ClipReport,
@@ -103,6 +106,7 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
             optimiser,
             clip_state: ClipState::default(),
             stabiliser,
+            criterion: Criterion::default(),
             grad,
             pool: Pool::new(),
         }
@@ -128,15 +132,13 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         policy: &ClipPolicy,
         lr: f64,
     ) -> Result<StepReport, NotFinite> {
-        let terms = parts
-            .iter()
-            .map(|part| N::terms(&part.batch, &part.targets))
-            .sum();
+        let totals = parts.iter().map(|part| N::total(&part.targets, &self.criterion));
+        let total = totals.fold(0.0, |sum, of_part| sum + of_part);
         let p = self.stabiliser.mixout;
         let mixed = (p > 0.0).then(|| mixout::mixed(&self.model, self.stabiliser.initial(), p, noise));
         let loss: f64 = parts
             .iter()
-            .map(|part| self.accumulate_through(mixed.as_ref(), part, terms, noise))
+            .map(|part| self.accumulate_through(mixed.as_ref(), part, total, noise))
             .sum();
         if mixed.is_some() {
             mixout::backward(&mut self.grad, p, noise);
@@ -152,10 +154,10 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         checked.map(|clip| StepReport { loss, clip })
     }
 
-    /// Adds the gradient of one part of a batch of `terms` sequences (or masked positions), and returns its share of the
-    /// loss.
-    pub fn accumulate(&mut self, part: &Micro<N::Targets>, terms: usize, noise: Noise) -> f64 {
-        self.accumulate_through(None, part, terms, noise)
+    /// Adds the gradient of one part of a batch whose parts have the [`Network::total`] `total` together, and returns its
+    /// share of the loss.
+    pub fn accumulate(&mut self, part: &Micro<N::Targets>, total: f64, noise: Noise) -> f64 {
+        self.accumulate_through(None, part, total, noise)
     }
 
     /// [`Trainer::accumulate`], with another model in the place of this one if there is one.
@@ -163,19 +165,21 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         &mut self,
         other: Option<&N>,
         part: &Micro<N::Targets>,
-        terms: usize,
+        total: f64,
         noise: Noise,
     ) -> f64 {
         let Self {
             config,
             model,
+            criterion,
             grad,
             pool,
             ..
         } = self;
+        let mean = Mean { criterion, total };
         other
             .unwrap_or(model)
-            .accumulate(config, part, terms, noise, grad, pool)
+            .accumulate(config, part, mean, noise, grad, pool)
     }
 
     /// The accumulated gradient.

@@ -22,6 +22,7 @@ mod predict;
 mod predict_columns;
 mod pretrain;
 mod pretrain_refused;
+mod recipe;
 mod record;
 mod refused_data;
 mod refused_flags;

@@ -6,7 +6,7 @@ use crate::gradcheck::small_config;
 use cwgnc::model::{Activation, Batch, Family, ModelConfig, Noise, Problem, SequenceClassifier, Tokens};
 use cwgnc::nn::activation;
 use cwgnc::nn::attention::{self, Spans};
-use cwgnc::nn::cross_entropy::cross_entropy;
+use cwgnc::nn::cross_entropy::{Criterion, cross_entropy};
 use cwgnc::nn::dropout::Mask;
 use cwgnc::nn::embedding::Embedding;
 use cwgnc::nn::layer_norm::LayerNorm;
@@ -203,14 +203,14 @@ const SUBJECTS: &[Subject] = &[
             &pool,
         ));
     }),
-    ("cross_entropy", &['n', 'n'], |s| {
+    ("cross_entropy", &['n', 'n', 'h', 'h'], |s| {
         let pool = Pool::new();
-        drop(cross_entropy(
-            matrix(s[0], 3, &pool).view(),
-            &vec![1; s[1]],
-            1,
-            &pool,
-        ));
+        let criterion = Criterion {
+            smoothing: 0.1,
+            weights: Some(vec![0.5; s[3]]),
+        };
+        let (z, labels) = (matrix(s[0], s[2], &pool), vec![1; s[1]]);
+        drop(cross_entropy(z.view(), &labels, &criterion, 1.0, &pool));
     }),
     ("mean_squared_error", &['n', 'n', 'h', 'h'], |s| {
         let pool = Pool::new();
@@ -218,7 +218,7 @@ const SUBJECTS: &[Subject] = &[
         drop(mean_squared_error(
             matrix(s[0], s[2], &pool).view(),
             targets.view(),
-            1,
+            1.0,
             &pool,
         ));
     }),

@@ -4,10 +4,10 @@ use crate::gradcheck::{small_batch, small_config};
 use crate::threads::with_threads;
 use cwgnc::clip::ClipPolicy;
 use cwgnc::model::{
-    Activation, Batch, Family, ModelConfig, Noise, Problem, SequenceClassifier, Target, Tokens, classifier,
-    init,
+    Activation, Batch, Criterion, Family, ModelConfig, Noise, Problem, SequenceClassifier, Target, Tokens,
+    classifier, init,
 };
-use cwgnc::optim::{AdamWForm, AdamWSettings, LinearSchedule};
+use cwgnc::optim::{AdamWForm, AdamWSettings, Schedule};
 use cwgnc::param::ParamTree;
 use cwgnc::pool::Pool;
 use cwgnc::real::Real;
@@ -64,7 +64,7 @@ fn plan(batch_size: usize, accumulation: usize, steps: usize) -> Plan {
     Plan {
         batch_size,
         accumulation,
-        schedule: LinearSchedule::new(1e-3, 0.1, steps),
+        schedule: Schedule::new(1e-3, 0.1, steps),
         clip: ClipPolicy::cwgnc_as_published(0.05).expect("a threshold"),
         seeds: Seeds { order: 1, dropout: 2 },
         stabilisers: Stabilisers::default(),
@@ -203,7 +203,7 @@ fn first_tokens_alone_are_exact() {
             let run = |tokens| {
                 let (z, cache) = model.forward(&config, &batch, noise, tokens, &pool);
                 let targets = cwgnc::model::Targets::Classes(vec![0, 2, 1]);
-                let (_, dz) = classifier::loss(z.view(), &targets, 3, &pool);
+                let (_, dz) = classifier::loss(z.view(), &targets, &Criterion::default(), 3.0, &pool);
                 let mut grad = SequenceClassifier::zeros(&config);
                 model.backward(&config, &batch, dz.view(), &cache, &mut grad, &pool);
                 (z.to_owned(), grad)

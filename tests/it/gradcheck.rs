@@ -11,7 +11,7 @@ use cwgnc::model::{
 };
 use cwgnc::nn::activation;
 use cwgnc::nn::attention::{self, Spans};
-use cwgnc::nn::cross_entropy::cross_entropy;
+use cwgnc::nn::cross_entropy::{Criterion, cross_entropy};
 use cwgnc::nn::dropout::{self, Mask};
 use cwgnc::nn::embedding::Embedding;
 use cwgnc::nn::layer_norm::LayerNorm;
@@ -260,16 +260,29 @@ fn attention_layer() {
 }
 
 fn cross_entropy_loss() {
-    check("cross_entropy", &[normal("z", &[3, 4], 3.0)], |v| {
-        let (value, dz) = cross_entropy(matrix(&v[0]).view(), &[2, 0, 3], 5, &Pool::new());
-        (value, vec![owned(&dz)])
-    });
+    for criterion in criteria(4) {
+        let what = format!("cross_entropy {criterion:?}");
+        check(&what, &[normal("z", &[3, 4], 3.0)], |v| {
+            let z = matrix(&v[0]);
+            let (value, dz) = cross_entropy(z.view(), &[2, 0, 3], &criterion, 5.0, &Pool::new());
+            (value, vec![owned(&dz)])
+        });
+    }
+}
+
+/// Plain, smoothed, weighted, and both, for so many classes.
+fn criteria(classes: usize) -> [Criterion; 4] {
+    let weights: Vec<f64> = (0..classes).map(|class| 0.3 + 1.1 * class as f64).collect();
+    [(0.0, false), (0.2, false), (0.0, true), (0.3, true)].map(|(smoothing, weighted)| Criterion {
+        smoothing,
+        weights: weighted.then(|| weights.clone()),
+    })
 }
 
 fn mean_squared_error_loss() {
     let targets = matrix(&normal("targets", &[3, 2], 1.0).1);
     check("mean_squared_error", &[normal("z", &[3, 2], 3.0)], |v| {
-        let (value, dz) = mean_squared_error(matrix(&v[0]).view(), targets.view(), 5, &Pool::new());
+        let (value, dz) = mean_squared_error(matrix(&v[0]).view(), targets.view(), 5.0, &Pool::new());
         (value, vec![owned(&dz)])
     });
 }
@@ -347,7 +360,7 @@ pub(crate) fn small_batch() -> Batch {
 }
 
 /// The whole model: the loss as a function of every parameter tensor.
-fn model(config: &ModelConfig, targets: &Targets, noise: Noise, tokens: Tokens) {
+fn model(config: &ModelConfig, targets: &Targets, criterion: &Criterion, noise: Noise, tokens: Tokens) {
     let mut start = SequenceClassifier::<f64>::zeros(config);
     init::initialise(&mut start, config.initializer_range, 3, |_| true);
     let values: Vec<Value> = start
@@ -364,7 +377,7 @@ fn model(config: &ModelConfig, targets: &Targets, noise: Noise, tokens: Tokens) 
             param.assign(v);
         }
         let (z, cache) = model.forward(config, &batch, noise, tokens, &pool);
-        let (value, dz) = classifier::loss(z.view(), targets, 3, &pool);
+        let (value, dz) = classifier::loss(z.view(), targets, criterion, 3.0, &pool);
         let mut grad = SequenceClassifier::zeros(config);
         model.backward(config, &batch, dz.view(), &cache, &mut grad, &pool);
         (
@@ -386,13 +399,16 @@ fn whole_models() {
                 (noise, Tokens::First),
                 (noise, Tokens::All),
             ] {
-                model(&config, &classes, noise, tokens);
+                model(&config, &classes, &Criterion::default(), noise, tokens);
             }
+            let [.., both] = criteria(3);
+            model(&config, &classes, &both, noise, Tokens::First);
             let values =
                 Targets::Values(Array2::from_shape_vec((3, 1), vec![0.5, -1.0, 2.0]).expect("a shape"));
             model(
                 &small_config(family, Problem::Regression, hidden_act),
                 &values,
+                &Criterion::default(),
                 noise,
                 Tokens::First,
             );

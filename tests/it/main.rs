@@ -24,6 +24,7 @@ mod clip_stateful;
 mod clip_stream;
 mod clip_support;
 mod contracts;
+mod criterion;
 #[cfg(feature = "data")]
 mod data;
 #[cfg(feature = "data")]
@@ -62,6 +63,8 @@ mod oracle_verdicts;
 mod parity;
 mod policy_pack;
 mod products;
+#[cfg(feature = "checkpoint")]
+mod schedules;
 mod scratch;
 #[cfg(feature = "data")]
 mod shared_data;

@@ -6,15 +6,15 @@ use crate::scratch::{fixture, shared};
 use crate::tensors::{Tensor, distance, norm, tensors};
 use cwgnc::checkpoint::{self, Purpose, Width};
 use cwgnc::model::{
-    Activation, Batch, Family, MaskedLanguageModel, MaskedWords, ModelConfig, Noise, Part, Problem,
-    SequenceClassifier, init,
+    Activation, Batch, Criterion, Family, MaskedLanguageModel, MaskedWords, ModelConfig, Noise, Part,
+    Problem, SequenceClassifier, init,
 };
 use cwgnc::nn::cross_entropy::{cross_entropy, softmax};
 use cwgnc::optim::{AdamWForm, AdamWSettings};
 use cwgnc::param::ParamTree;
 use cwgnc::pool::Pool;
 use cwgnc::real::Real;
-use cwgnc::train::{Micro, Network, Trainer};
+use cwgnc::train::{Mean, Micro, Network, Trainer};
 use std::collections::BTreeMap;
 
 fn settings() -> AdamWSettings {
@@ -60,7 +60,12 @@ fn every_gradient_against_a_difference() {
             };
             let mut grad = MaskedLanguageModel::zeros(&config);
             // The mean over five positions, of which this part has four.
-            let loss = model.accumulate(&config, &part, 5, noise, &mut grad, &Pool::new());
+            let criterion = Criterion::default();
+            let mean = Mean {
+                criterion: &criterion,
+                total: 5.0,
+            };
+            let loss = model.accumulate(&config, &part, mean, noise, &mut grad, &Pool::new());
             (
                 loss,
                 grad.params().into_iter().map(|(_, g)| g.to_owned()).collect(),
@@ -153,7 +158,7 @@ impl Case {
             let mut trainer = Trainer::new(self.config.clone(), model.clone(), settings());
             let loss: f64 = parts
                 .iter()
-                .map(|chosen| trainer.accumulate(&self.part(chosen), m, Noise::Off))
+                .map(|chosen| trainer.accumulate(&self.part(chosen), m as f64, Noise::Off))
                 .sum();
             let expected = &self.tensors["loss"].values;
             close("loss", vec![loss], expected, expected[0]);
@@ -219,7 +224,13 @@ fn names_and_parts() {
 #[test]
 fn a_model_that_knows_nothing() {
     let z = ndarray::Array2::<f64>::zeros((5, 1000));
-    let (loss, dz) = cross_entropy(z.view(), &[0, 999, 5, 5, 7], 5, &Pool::new());
+    let (loss, dz) = cross_entropy(
+        z.view(),
+        &[0, 999, 5, 5, 7],
+        &Criterion::default(),
+        5.0,
+        &Pool::new(),
+    );
     assert!((loss - 1000_f64.ln()).abs() < 1e-12, "{loss}");
     assert!(dz.sum().abs() < 1e-12);
 }

@@ -9,8 +9,10 @@ use crate::scratch::{fixture, shared};
 use crate::tensors::{Tensor, distance, norm, tensors};
 use cwgnc::checkpoint::{self, Purpose};
 use cwgnc::clip::ClipPolicy;
-use cwgnc::model::{Batch, ModelConfig, Noise, Problem, SequenceClassifier, Targets, Tokens, classifier};
-use cwgnc::optim::{AdamWForm, AdamWSettings, LinearSchedule};
+use cwgnc::model::{
+    Batch, Criterion, ModelConfig, Noise, Problem, SequenceClassifier, Targets, Tokens, classifier,
+};
+use cwgnc::optim::{AdamWForm, AdamWSettings, Schedule};
 use cwgnc::param::ParamTree;
 use cwgnc::pool::Pool;
 use cwgnc::real::Real;
@@ -278,7 +280,7 @@ impl Case {
                 );
             }
             // All tokens asked for: the other way to the same gradient.
-            let (_, dz) = classifier::loss(z.view(), &part.targets, b, &pool);
+            let (_, dz) = classifier::loss(z.view(), &part.targets, &Criterion::default(), b as f64, &pool);
             let mut grad = SequenceClassifier::zeros(&self.config);
             trainer
                 .model
@@ -287,7 +289,7 @@ impl Case {
                 self.check_gradient(&grad, tolerance);
             }
         }
-        trainer.accumulate(&part, b, Noise::Off)
+        trainer.accumulate(&part, b as f64, Noise::Off)
     }
 
     fn check_gradient<T: Real>(&self, grad: &SequenceClassifier<T>, tolerance: f64) {
@@ -339,7 +341,7 @@ impl Case {
         let mut trainer = Trainer::new(self.config.clone(), self.model::<T>(), self.settings);
         let all: Vec<usize> = (0..self.tensor("input_ids").shape[0]).collect();
         let parts = [self.part(&all)];
-        let schedule = LinearSchedule::new(self.lr, 0.0, self.steps);
+        let schedule = Schedule::new(self.lr, 0.0, self.steps);
         for step in 0..self.steps {
             let lr = if self.linear {
                 schedule.learning_rate(step)

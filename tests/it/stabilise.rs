@@ -3,10 +3,10 @@
 use crate::gradcheck::{small_batch, small_config};
 use cwgnc::clip::ClipPolicy;
 use cwgnc::model::{
-    Activation, Family, ModelConfig, Noise, Part, Problem, SequenceClassifier, Target, Targets, Tokens,
-    classifier, init,
+    Activation, Criterion, Family, ModelConfig, Noise, Part, Problem, SequenceClassifier, Target, Targets,
+    Tokens, classifier, init,
 };
-use cwgnc::optim::{AdamWForm, AdamWSettings, LinearSchedule};
+use cwgnc::optim::{AdamWForm, AdamWSettings, Schedule};
 use cwgnc::param::ParamTree;
 use cwgnc::pool::Pool;
 use cwgnc::random;
@@ -61,7 +61,7 @@ fn plan(steps: usize, stabilisers: Stabilisers) -> Plan {
     Plan {
         batch_size: 4,
         accumulation: 1,
-        schedule: LinearSchedule::new(1e-2, 0.0, steps),
+        schedule: Schedule::new(1e-2, 0.0, steps),
         clip: ClipPolicy::cwgnc_as_published(0.05).expect("a threshold"),
         seeds: Seeds { order: 1, dropout: 2 },
         stabilisers,
@@ -120,7 +120,7 @@ fn rates_by_layer() {
         layerwise_lr_decay: 0.5,
         ..Stabilisers::default()
     };
-    let schedule = LinearSchedule::new(1.0, 0.0, 3).ending_at(0.5);
+    let schedule = Schedule::new(1.0, 0.0, 3).ending_at(0.5);
     let factor = |stabilisers: &Stabilisers, wanted: &str| {
         let factors = stabilisers.lr_factors(&model, schedule);
         let at = model.params().iter().position(|(name, _)| name == wanted);
@@ -271,7 +271,7 @@ fn the_gradient_of_mixout() {
         let forward = |w: &SequenceClassifier<f64>| {
             let mixed = mixout::mixed(w, &w0, p, noise);
             let (z, cache) = mixed.forward(&config, &batch, noise, Tokens::First, &pool);
-            let (loss, dz) = classifier::loss(z.view(), &targets, 3, &pool);
+            let (loss, dz) = classifier::loss(z.view(), &targets, &Criterion::default(), 3.0, &pool);
             (loss, mixed, dz, cache)
         };
         let mut grad = SequenceClassifier::zeros(&config);

@@ -3,7 +3,7 @@
 
 use crate::scratch::fixture;
 use cwgnc::clip::ClipPolicy;
-use cwgnc::optim::{AdamW, AdamWForm, AdamWSettings, LinearSchedule, ParamUpdate};
+use cwgnc::optim::{AdamW, AdamWForm, AdamWSettings, ParamUpdate, Schedule};
 use cwgnc::train::{Plan, Seeds, Stabilisers, UnfreezeMode, Unfreezing};
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ fn unfreezing_agrees_with_torch() {
         let plan = Plan {
             batch_size: 1,
             accumulation: 1,
-            schedule: LinearSchedule::new(number("peak"), warmup, per_iteration).ending_at(end),
+            schedule: Schedule::new(number("peak"), warmup, per_iteration).ending_at(end),
             clip: ClipPolicy::none(),
             seeds: Seeds { order: 1, dropout: 2 },
             stabilisers: Stabilisers {

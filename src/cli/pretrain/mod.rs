@@ -20,7 +20,7 @@ use super::{Error, checksums, in_threads, machine, print, print_document, resume
 use crate::checkpoint::{self, Width};
 use crate::data::TextEncoder;
 use crate::model::{MaskedLanguageModel, ModelConfig};
-use crate::optim::{AdamWSettings, LinearSchedule};
+use crate::optim::{AdamWSettings, Schedule};
 use crate::real::Real;
 use crate::train::{FillScores, MaskedText, NotFinite, Plan, Run, Seeds, Stabilisers, Trainer, fill};
 use serde_json::{Map, Value};
@@ -274,7 +274,7 @@ impl Steps<'_> {
         resume::save_as(output, self.totals.all_steps, keep, |partial| {
             let (config, model) = (&trainer.config, &trainer.model);
             save_model(partial, config, self.raw_config, self.encoder, model, Width::Own)?;
-            resume::save_training(partial, trainer, &self.totals, Value::Null)
+            resume::save_training(partial, trainer, &self.totals, Value::Null, None)
         })
     }
 
@@ -315,7 +315,7 @@ fn plan(args: &Pretrain, sequences: usize) -> Plan {
     Plan {
         batch_size: args.per_device_train_batch_size,
         accumulation: args.gradient_accumulation_steps,
-        schedule: LinearSchedule::new(args.learning_rate, args.warmup_ratio, steps),
+        schedule: Schedule::new(args.learning_rate, args.warmup_ratio, steps),
         clip: args.clip.clone(),
         seeds: Seeds {
             order: args.seed,

@@ -104,7 +104,7 @@ impl Flags {
         }
         let matches = self.matches(&settings).map_err(|error| text(&error))?;
         let args = Finetune::from_arg_matches(&matches).map_err(|error| text(&error))?;
-        let checked = args.stabilise.check(args.warmup_ratio, args.weight_decay);
+        let checked = args.check();
         checked.map_err(|error| error.to_string()).map(|()| args)
     }
 

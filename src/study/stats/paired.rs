@@ -164,7 +164,7 @@ mod tests {
             let rank = |d: i32| {
                 let smaller = kept.iter().filter(|e| e.abs() < d.abs()).count() as f64;
                 let equal = kept.iter().filter(|e| e.abs() == d.abs()).count() as f64;
-                smaller + (equal + 1.0) / 2.0
+                smaller + equal.midpoint(1.0)
             };
             let ranks: Vec<f64> = kept.iter().map(|&d| rank(d)).collect();
             let sum = |signs: usize| -> f64 {

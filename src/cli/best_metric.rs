@@ -5,7 +5,7 @@ use crate::data::Metric;
 
 /// One number of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Criterion {
+pub(super) enum BestMetric {
     /// A metric.
     Metric(Metric),
     /// The mean of the metrics of a task that has several.
@@ -14,7 +14,7 @@ pub(super) enum Criterion {
     Loss,
 }
 
-impl Criterion {
+impl BestMetric {
     /// The number that `--metric-for-best-model` names, with or without `eval_`.
     pub(super) fn parse(name: &str, metrics: &[Metric], is_own: bool) -> Result<Self, Error> {
         let mut known: Vec<Self> = metrics.iter().copied().map(Self::Metric).collect();
