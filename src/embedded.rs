@@ -107,7 +107,8 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     if kind.is_dir() {
         return refuse(io::ErrorKind::IsADirectory, "it is a folder, not a file");
     }
-    if !kind.is_file() && !STREAMS.iter().any(|name| path.starts_with(name)) {
+    let climbs = path.components().any(|part| part == Component::ParentDir);
+    if !kind.is_file() && (climbs || !STREAMS.iter().any(|name| path.starts_with(name))) {
         return refuse(
             io::ErrorKind::InvalidInput,
             "it is a pipe or a device, not a file",

@@ -8,7 +8,7 @@
 //! PKWARE, APPNOTE.TXT 6.3.10, sections 4.3 and 4.5.3; NumPy, `numpy/lib/format.py`, versions 1 to 3 of the format.
 
 use super::CheckpointError;
-use super::tensor_file::{Entry, TensorFile, invalid_npz};
+use super::tensor_file::{Entry, TensorFile, invalid_npz, limits};
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use safetensors::Dtype;
 use std::collections::BTreeMap;
@@ -43,6 +43,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<TensorFile, CheckpointE
         let about = |problem: String| refuse(format!("`{name}`: {problem}"));
         let content = member.content(bytes).map_err(about)?;
         let (dtype, shape, data) = array(&content).map_err(about)?;
+        limits(path, name, shape.len())?;
         let range = file.bytes.len()..file.bytes.len() + data.len();
         file.bytes.extend(data);
         let entry = Entry { dtype, shape, range };

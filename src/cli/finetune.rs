@@ -13,7 +13,7 @@ use super::plan::{adamw, plan};
 use super::progress::Progress;
 use super::record::{Start, record, start};
 use super::score::{Scores, further_names, line, scores};
-use super::training::{Stopped, TrainingLoop, check_finite};
+use super::training::{EndedEarly, TrainingLoop, check_finite};
 use super::{Error, checksums, in_threads, machine, print, print_document, print_lines, resume};
 use crate::checkpoint;
 use crate::data::{Metric, TextEncoder, majority};
@@ -233,7 +233,7 @@ impl<'a, T: Real> Job<'a, T> {
             .len()
             .div_ceil(self.plan.batch_size * self.plan.accumulation);
         let epoch = self.totals.all_steps as f64 / per_epoch as f64;
-        let mut scores = if let Some(Stopped { scores, record }) = stopped {
+        let mut scores = if let Some(EndedEarly { scores, record }) = stopped {
             self.record.insert("early_stopping".to_owned(), record);
             output::write_json(&self.output.join(output::RUN), &self.record)?;
             scores

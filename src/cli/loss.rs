@@ -33,6 +33,10 @@ pub(super) enum ClassWeights {
     Named(Vec<(String, f64)>),
 }
 
+/// The weights that a class may have.
+const SMALLEST: f64 = 1e-100;
+const LARGEST: f64 = 1e100;
+
 impl FromStr for ClassWeights {
     type Err = String;
 
@@ -40,7 +44,16 @@ impl FromStr for ClassWeights {
         if text == "balanced" {
             return Ok(Self::Balanced);
         }
-        let number = |text: &str| positive(text).map_err(|problem| format!("weight `{text}`: {problem}"));
+        let number = |text: &str| {
+            let weight = positive(text).map_err(|problem| format!("weight `{text}`: {problem}"))?;
+            // Their sum over a batch must be a number, and a quotient of two keep its digits.
+            if (SMALLEST..=LARGEST).contains(&weight) {
+                return Ok(weight);
+            }
+            Err(format!(
+                "weight `{text}`: from {SMALLEST:e} to {LARGEST:e} is right; the ratios count alone"
+            ))
+        };
         let pieces: Vec<&str> = text.split(',').collect();
         if !text.contains('=') {
             let weights = pieces.into_iter().map(number);

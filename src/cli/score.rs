@@ -120,6 +120,9 @@ fn values(
     Ok(values)
 }
 
+/// The classes of a confusion matrix, which has their square of numbers; more have no matrix and no table.
+const MOST_CLASSES: usize = 1000;
+
 /// What a file of one's own with classes has for each of them.
 fn class_report(
     corpus: &Corpus,
@@ -129,7 +132,7 @@ fn class_report(
     let LabelSpace::Classes(labels) = &corpus.labels else {
         return Ok(None);
     };
-    if !corpus.is_own {
+    if !corpus.is_own || labels.len() > MOST_CLASSES {
         return Ok(None);
     }
     let (labels, confusion) = (labels.clone(), Confusion::of(labels.len(), predictions, targets)?);

@@ -37,7 +37,7 @@ pub(super) struct TrainingLoop<'a, T> {
 }
 
 /// How a run ended that stopped early.
-pub(super) struct Stopped {
+pub(super) struct EndedEarly {
     /// The evaluation that it ends with.
     pub(super) scores: Vec<Scores>,
     /// What `run.json` says of it.
@@ -54,7 +54,7 @@ impl<T: Real> TrainingLoop<'_, T> {
         totals: &mut TrainingTotals,
         best: &mut Option<Best<T>>,
         progress: &mut Progress,
-    ) -> Result<Option<Stopped>, Error> {
+    ) -> Result<Option<EndedEarly>, Error> {
         let total = run.total_steps();
         while totals.all_steps < total {
             let next = totals.all_steps + 1;
@@ -92,7 +92,7 @@ impl<T: Real> TrainingLoop<'_, T> {
                 {
                     let (step, record) = (record.step, patience.stop_record(record.step));
                     progress.message(&format!("stopped early after step {step} of {total}"));
-                    return Ok(Some(Stopped { scores, record }));
+                    return Ok(Some(EndedEarly { scores, record }));
                 }
             }
             let due = run.is_end_of_epoch() || falls_due(self.args.save_steps);

@@ -92,7 +92,7 @@ impl ModelConfig {
         }
     }
 
-    /// Whether a model of this shape can be: every size at least 1, heads that share the width, dropout that leaves something,
+    /// Whether a model of this shape can be: every size at least 1 (there may be no layer), heads that share the width, dropout that leaves something,
     /// a padding token of the vocabulary, a position for a token.
     ///
     /// # Errors
@@ -101,7 +101,6 @@ impl ModelConfig {
         let sizes = [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
-            ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
             ("max_position_embeddings", self.max_position_embeddings),

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -112,10 +112,15 @@ impl Program {
 
     /// Asks for the answer to a case, as the bytes of its file; an empty answer declines.
     pub(super) fn ask(&mut self, case: Vec<u8>, limit: Duration) -> Result<Vec<u8>, Silence> {
-        if let Ok(Message::Answer(_)) = self.answers.try_recv() {
-            let what =
-                "an answer to no case; it must write one for each case, and nothing before it is asked";
-            return Err(Silence::Garbage(what.to_owned()));
+        match self.answers.try_recv() {
+            Err(TryRecvError::Empty) => {}
+            Ok(Message::Answer(_)) => {
+                let what =
+                    "an answer to no case; it must write one for each case, and nothing before it is asked";
+                return Err(Silence::Garbage(what.to_owned()));
+            }
+            Ok(Message::Garbage(what)) => return Err(Silence::Garbage(what)),
+            Ok(Message::End) | Err(TryRecvError::Disconnected) => return Err(Silence::Died(self.wait())),
         }
         if let Some(cases) = &self.cases {
             // If the writer has gone, so has the program, and the reader says so.

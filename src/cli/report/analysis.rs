@@ -1,7 +1,7 @@
 //! From runs to numbers: a summary of each condition, and how it differs from the control.
 
 use super::args::{Report, Stopped};
-use super::records::Run;
+use super::records::{Records, Run};
 use crate::cli::Error;
 use crate::clip::nearest;
 use crate::study::folder_name;
@@ -102,8 +102,14 @@ impl Condition<'_> {
 }
 
 /// Analyses every task, in the order of the records.
-pub(super) fn analyse<'r>(runs: &'r [Run], args: &Report) -> Result<Vec<Task<'r>>, Error> {
-    let control = control(runs, args)?;
+///
+/// A task of a study that is not finished may lack the control; it is left out, and its name is among those that come second.
+pub(super) fn analyse<'r>(
+    records: &'r Records,
+    args: &Report,
+) -> Result<(Vec<Task<'r>>, Vec<String>), Error> {
+    let runs = &records.runs;
+    let control = control(records, args)?;
     let tasks = names(runs.iter().map(|run| &run.task));
     if let Some(unknown) = args
         .thresholds
@@ -116,10 +122,18 @@ pub(super) fn analyse<'r>(runs: &'r [Run], args: &Report) -> Result<Vec<Task<'r>
             args.thresholds
         )));
     }
-    tasks
-        .iter()
-        .map(|name| task(name, runs, &control, args))
-        .collect()
+    let has_control = |name: &String| {
+        let mut of_task = runs.iter().filter(|run| run.task == *name);
+        runs.len() == records.planned || of_task.any(|run| run.condition == control)
+    };
+    let (whole, without): (Vec<String>, Vec<String>) = tasks.into_iter().partition(has_control);
+    if whole.is_empty() {
+        return Err(Error::Usage(format!(
+            "no run of the control {control} has ended yet; --control names another condition"
+        )));
+    }
+    let whole = whole.iter().map(|name| task(name, runs, &control, args));
+    Ok((whole.collect::<Result<_, _>>()?, without))
 }
 
 /// Each name once, in the order in which they are met.
@@ -134,8 +148,9 @@ fn names<'n>(all: impl Iterator<Item = &'n String>) -> Vec<String> {
 }
 
 /// The control's name: as asked for, `control`, or the first condition.
-fn control(runs: &[Run], args: &Report) -> Result<String, Error> {
-    let conditions = names(runs.iter().map(|run| &run.condition));
+fn control(records: &Records, args: &Report) -> Result<String, Error> {
+    let ended = records.runs.iter().map(|run| &run.condition);
+    let conditions = names(records.conditions.iter().chain(ended));
     let Some(asked) = &args.control else {
         let named = conditions.iter().find(|name| *name == "control");
         return Ok(named.unwrap_or(&conditions[0]).clone());

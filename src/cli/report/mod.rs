@@ -26,11 +26,11 @@ use std::path::Path;
 /// Runs the command.
 pub(super) fn command(args: &Report) -> Result<(), Error> {
     let records = records::read(&args.dir)?;
-    let unfinished = records.unfinished();
+    let (tasks, without) = analysis::analyse(&records, args)?;
+    let unfinished = records.unfinished(&without);
     if let (Some(text), false) = (&unfinished, args.quiet) {
         progress::say(&format!("warning: {text}"));
     }
-    let tasks = analysis::analyse(&records.runs, args)?;
     let mut logs = Vec::new();
     for task in &tasks {
         logs.push(read_logs(args, task)?);

@@ -15,7 +15,8 @@ const LIMITS: [&str; 6] = [
     "All runs of a task share one training and one dev set: intervals and tests speak of other seeds, not of other data or models.",
     "The dev set is where values were measured; nothing was measured on a test set. If settings were chosen on the same seeds or \
      the same dev set, p-values are too small.",
-    "Seeds are shared by the conditions, but runs are compared as independent samples; pairs are not formed.",
+    "Seeds are shared by the conditions. The paired t and Wilcoxon's test compare the runs of one seed with each other; the other tests \
+     take runs as independent samples.",
     "Holm's correction covers the conditions of one task and one test. It does not cover several tasks, several tests, or looking again \
      after more runs.",
     "Means leave out runs that stopped, unless said otherwise: read them together with the share of failed runs.",

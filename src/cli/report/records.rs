@@ -2,15 +2,10 @@
 
 use crate::checkpoint;
 use crate::cli::Error;
-use crate::cli::study::{self, JOURNAL};
+use crate::cli::study::{self, FORMAT, JOURNAL, RESULTS, STUDY, VERSIONS};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
-
-/// The results of a study's runs.
-const RESULTS: &str = "results.jsonl";
-/// The version of the folder's files that this program reads.
-const FORMAT: u64 = 1;
 
 /// One run.
 #[derive(Clone, Debug, Default)]
@@ -44,14 +39,23 @@ pub(super) struct Records {
     pub(super) runs: Vec<Run>,
     /// The runs that there will be.
     pub(super) planned: usize,
+    /// The conditions of the plan; empty if there is none.
+    pub(super) conditions: Vec<String>,
 }
 
 impl Records {
-    /// What a report on a study says that has not come to its end.
-    pub(super) fn unfinished(&self) -> Option<String> {
+    /// What a report on a study says that has not come to its end; `without` are tasks that it leaves out.
+    pub(super) fn unfinished(&self, without: &[String]) -> Option<String> {
         let (done, all) = (self.runs.len(), self.planned);
+        let left_out = match without {
+            [] => String::new(),
+            names => format!(
+                "; without {}, where no run of the control has ended",
+                names.join(", ")
+            ),
+        };
         (done < all).then(|| {
-            format!("the study is not finished: {done} of {all} runs have ended, and this report is of these")
+            format!("the study is not finished: {done} of {all} runs have ended, and this report is of these{left_out}")
         })
     }
 }
@@ -65,15 +69,17 @@ pub(super) fn read(dir: &Path) -> Result<Records, Error> {
             dir.display()
         )));
     }
-    check_version(&dir.join("study.json"))?;
+    check_version(&dir.join(VERSIONS))?;
     let results = dir.join(RESULTS);
     let written = if results.is_file() {
         lines(&results)?
     } else {
         Vec::new()
     };
-    let (source, lines, planned) = match study::finished(dir)? {
-        Some((records, planned)) => {
+    let (mut planned, mut conditions) = (written.len(), Vec::new());
+    let (source, lines) = match study::finished(dir)? {
+        Some(study) => {
+            let records = study.records;
             if let Some(at) = written.iter().position(|line| !records.contains(line)) {
                 return Err(Error::Report(format!(
                     "{} line {}: not what {JOURNAL} says; cwgnc study --resume writes the file again",
@@ -81,14 +87,13 @@ pub(super) fn read(dir: &Path) -> Result<Records, Error> {
                     at + 1
                 )));
             }
-            (dir.join(JOURNAL), records, planned)
+            planned = study.planned;
+            conditions = study.conditions;
+            (dir.join(JOURNAL), records)
         }
-        None if results.is_file() => {
-            let planned = written.len();
-            (results, written, planned)
-        }
+        None if results.is_file() => (results, written),
         None => {
-            let why = if dir.join("study.toml").exists() {
+            let why = if dir.join(STUDY).exists() {
                 "no run of the study has ended: begin it, or go on with it (cwgnc study --resume)"
             } else {
                 "not the folder of a study: it has no results.jsonl"
@@ -111,7 +116,11 @@ pub(super) fn read(dir: &Path) -> Result<Records, Error> {
             source.display()
         )));
     }
-    Ok(Records { runs, planned })
+    Ok(Records {
+        runs,
+        planned,
+        conditions,
+    })
 }
 
 /// The lines of `results.jsonl`.

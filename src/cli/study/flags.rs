@@ -3,7 +3,7 @@
 use crate::checkpoint;
 use crate::cli::args::Finetune;
 use crate::clip::nearest;
-use crate::model::SequenceClassifier;
+use crate::model::{ModelConfig, SequenceClassifier};
 use crate::param::ParamTree;
 use crate::study::Settings;
 use clap::error::ErrorKind;
@@ -182,5 +182,17 @@ fn with_components(value: &str, count: impl FnOnce() -> Result<usize, String>) -
 /// The number of a model's parameter tensors, its head included.
 fn components(model: &Path) -> Result<usize, String> {
     let folder = checkpoint::read_config(model).map_err(|error| error.to_string())?;
-    Ok(SequenceClassifier::<f32>::zeros(&folder.config).params().len())
+    // The smallest model with as many tensors: how many there are depends on family and layers alone.
+    let smallest = ModelConfig {
+        vocab_size: 1,
+        hidden_size: 1,
+        num_attention_heads: 1,
+        intermediate_size: 1,
+        max_position_embeddings: 2,
+        type_vocab_size: 1,
+        pad_token_id: 0,
+        labels: vec![String::new()],
+        ..folder.config
+    };
+    Ok(SequenceClassifier::<f32>::zeros(&smallest).params().len())
 }

@@ -15,18 +15,19 @@ use super::journal::{Entries, JOURNAL, Journal};
 use super::versions::{PORTABLE, check_version, read_versions, version_differences, versions};
 use crate::checkpoint;
 use crate::cli::{Error, output};
-use crate::study::{PlannedRun, Study};
+use crate::embedded;
+use crate::study::Study;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-pub(super) const STUDY: &str = "study.toml";
-pub(super) const VERSIONS: &str = "study.json";
-pub(super) const RESULTS: &str = "results.jsonl";
+pub(in crate::cli) const STUDY: &str = "study.toml";
+pub(in crate::cli) const VERSIONS: &str = "study.json";
+pub(in crate::cli) const RESULTS: &str = "results.jsonl";
 const LOCK: &str = "lock";
-/// There while a merge fills the folder.
+/// There while a merge fills the folder, with this text.
 const MERGING: &str = "merging";
+const MERGES: &[u8] = b"cwgnc study merge works here\n";
 
 /// The folder of a study that this process works in.
 #[derive(Debug)]
@@ -112,26 +113,15 @@ impl Folder {
         study: Study,
         fill: impl FnOnce(&Self) -> Result<Map<String, Value>, Error>,
     ) -> Result<Self, Error> {
-        let mark = path.join(MERGING);
-        if path.join(STUDY).exists() {
-            let path = path.display();
-            return Err(Error::Usage(format!(
-                "output folder {path} holds a study; merge into a new one"
-            )));
-        }
-        let was_killed = mark.exists();
-        if !was_killed && !is_unused(path)? {
-            let path = path.display();
-            return Err(Error::Usage(format!(
-                "output folder {path} is not empty; merge into a new one"
-            )));
-        }
+        begun_merge(path)?;
         make(path)?;
         let lock = lock(path, Use::Alone)?;
-        if was_killed {
+        // Again, for another merge may have ended before this one had the lock.
+        if begun_merge(path)? {
             remove_merge(path)?;
         }
-        checkpoint::write_atomic(&mark, |out| out.write_all(b"cwgnc study merge works here\n"))?;
+        let mark = path.join(MERGING);
+        checkpoint::write_atomic(&mark, |out| out.write_all(MERGES))?;
         let folder = Self {
             path: path.to_owned(),
             study,
@@ -162,13 +152,7 @@ impl Folder {
 
     /// The finished runs. Each must be in the plan.
     pub(super) fn entries(&self) -> Result<Entries, Error> {
-        let entries = self.journal.read()?;
-        let planned: BTreeSet<String> = self.study.runs().iter().map(PlannedRun::id).collect();
-        if let Some(id) = entries.records.keys().find(|id| !planned.contains(*id)) {
-            let journal = self.journal.path().display();
-            return Err(Error::Study(format!("{journal}: run {id} is not in the study")));
-        }
-        Ok(entries)
+        self.journal.entries_of(&self.study)
     }
 
     /// Writes `results.jsonl`: the records of all finished runs, in the order of the plan.
@@ -185,10 +169,38 @@ impl Folder {
     }
 }
 
-/// Removes what a merge wrote that was killed. Nothing else can be there: a merge begins in an empty folder.
+/// Whether a merge into a folder has begun and was killed: the mark says so, and nothing is there that a merge does not write.
+/// A folder that holds anything else is refused.
+fn begun_merge(path: &Path) -> Result<bool, Error> {
+    let refuse = |why: &str| {
+        let path = path.display();
+        Err(Error::Usage(format!(
+            "output folder {path} {why}; merge into a new one"
+        )))
+    };
+    if path.join(STUDY).exists() {
+        return refuse("holds a study");
+    }
+    if is_unused(path)? {
+        return Ok(false);
+    }
+    let ours = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        MERGED.contains(&&*name) || [LOCK, MERGING].contains(&&*name) || output::is_left_over(path)
+    };
+    let is_marked = embedded::read(&path.join(MERGING)).is_ok_and(|text| text == MERGES);
+    if is_marked && output::entries(path)?.iter().all(ours) {
+        return Ok(true);
+    }
+    refuse("is not empty")
+}
+
+/// What a merge writes before `study.toml`.
+const MERGED: [&str; 4] = ["runs", VERSIONS, RESULTS, JOURNAL];
+
+/// Removes what a merge wrote that was killed.
 fn remove_merge(path: &Path) -> Result<(), Error> {
-    let whole = ["runs", VERSIONS, RESULTS, JOURNAL];
-    for name in whole
+    for name in MERGED
         .map(|name| path.join(name))
         .iter()
         .filter(|path| path.exists())
@@ -206,18 +218,31 @@ fn remove_merge(path: &Path) -> Result<(), Error> {
     remove_left_overs(path)
 }
 
-/// The finished runs of the study in a folder, in the order of its plan, and how many runs the plan has; none if there is no
-/// study, or none of its runs has ended.
-pub(in crate::cli) fn finished(path: &Path) -> Result<Option<(Vec<Value>, usize)>, Error> {
+/// A study's finished runs, and what its plan has.
+pub(in crate::cli) struct Finished {
+    /// Their records, in the order of the plan.
+    pub(in crate::cli) records: Vec<Value>,
+    /// The runs of the plan.
+    pub(in crate::cli) planned: usize,
+    /// Its conditions.
+    pub(in crate::cli) conditions: Vec<String>,
+}
+
+/// The finished runs of the study in a folder; none if there is no study or no journal.
+pub(in crate::cli) fn finished(path: &Path) -> Result<Option<Finished>, Error> {
     let journal = Journal::new(path);
     if !path.join(STUDY).is_file() || !journal.path().is_file() {
         return Ok(None);
     }
     let study = read_study(path, &Flags::new())?;
-    let mut records = journal.read()?.records;
+    let mut records = journal.entries_of(&study)?.records;
     let runs = study.runs();
     let in_order = runs.iter().filter_map(|run| records.remove(&run.id()));
-    Ok(Some((in_order.map(Value::Object).collect(), runs.len())))
+    Ok(Some(Finished {
+        records: in_order.map(Value::Object).collect(),
+        planned: runs.len(),
+        conditions: study.conditions.iter().map(|part| part.name.clone()).collect(),
+    }))
 }
 
 pub(super) fn make(path: &Path) -> Result<(), Error> {

@@ -5,8 +5,9 @@
 
 use crate::checkpoint::{CheckpointError, fnv1a64};
 use crate::cli::Error;
+use crate::study::{PlannedRun, Study};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -90,6 +91,17 @@ impl Journal {
         Ok(entries)
     }
 
+    /// [`Journal::read`]; each run must be in the plan of the study.
+    pub(super) fn entries_of(&self, study: &Study) -> Result<Entries, Error> {
+        let entries = self.read()?;
+        let planned: BTreeSet<String> = study.runs().iter().map(PlannedRun::id).collect();
+        if let Some(id) = entries.records.keys().find(|id| !planned.contains(*id)) {
+            let journal = self.path.display();
+            return Err(Error::Study(format!("{journal}: run {id} is not in the study")));
+        }
+        Ok(entries)
+    }
+
     /// Appends the line of a run and waits until it is on the disk.
     pub(super) fn append(&self, record: &Map<String, Value>, seconds: f64) -> Result<(), Error> {
         let mut line = record.clone();
@@ -142,7 +154,7 @@ fn is_whole(line: &[u8]) -> bool {
     match line.rsplit_once(MARK) {
         Some((body, hash)) => hash.trim_end() == format!("{}\"}}", fnv1a64(body.as_bytes())),
         // A hash without its name is a damaged name.
-        None => !line.contains("\"fnv1a64:"),
+        None => !line.contains("fnv1a64:"),
     }
 }
 

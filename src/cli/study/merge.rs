@@ -9,9 +9,7 @@ use crate::checkpoint;
 use crate::cli::progress::say;
 use crate::cli::report::{self, args::Report};
 use crate::cli::{Error, output};
-use crate::study::PlannedRun;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Runs the command.
@@ -35,7 +33,7 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
         if of_shard.get(PORTABLE) != Some(&Value::Bool(true)) {
             versions.insert(PORTABLE.to_owned(), false.into());
         }
-        let entries = Journal::new(path).read()?;
+        let entries = Journal::new(path).entries_of(&study)?;
         for (id, record) in entries.records {
             match merged.records.get(&id) {
                 Some(known) if *known != record => {
@@ -52,11 +50,6 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
                 }
             }
         }
-    }
-    let planned: BTreeSet<String> = study.runs().iter().map(PlannedRun::id).collect();
-    if let Some((id, path)) = places.iter().find(|(id, _)| !planned.contains(id)) {
-        let journal = Journal::new(path).path().display().to_string();
-        return Err(Error::Study(format!("{journal}: run {id} is not in the study")));
     }
     let folder = Folder::open_merged(&args.output, study, |folder| {
         for (id, place) in &places {

@@ -27,11 +27,12 @@ use board::Board;
 use engine::Split;
 pub(super) use file::read_run;
 use flags::Flags;
-pub(super) use folder::finished;
 use folder::{Folder, Use};
+pub(super) use folder::{RESULTS, STUDY, VERSIONS, finished};
 use journal::Entries;
 pub(super) use journal::JOURNAL;
 use std::path::{Path, PathBuf};
+pub(super) use versions::FORMAT;
 
 /// Runs the command.
 pub(super) fn command(args: &StudyArgs) -> Result<(), Error> {

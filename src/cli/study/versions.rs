@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// In `study.json`, in a record and in `run.json`: whether the numbers are those of every machine with fused multiply-add.
 pub(super) const PORTABLE: &str = "portable";
 /// The version of the files of a study's folder.
-const FORMAT: u64 = 1;
+pub(in crate::cli) const FORMAT: u64 = 1;
 
 /// A folder's `study.json`.
 pub(super) fn read_versions(path: &Path) -> Result<Map<String, Value>, Error> {

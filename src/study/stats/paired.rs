@@ -19,7 +19,7 @@ pub struct PairedT {
 
 /// Student's t test of the differences `d = x - y` of pairs: `t = d̄ / √(s² / n)`, `df = n - 1`.
 ///
-/// `None` if there are fewer than two pairs or all differences are the same.
+/// `None` if there are fewer than two pairs or all differences are the same, up to the rounding of values near theirs.
 ///
 /// # Panics
 /// If the samples are not of equal length.
@@ -27,16 +27,15 @@ pub struct PairedT {
 /// # Source
 /// Student, *The probable error of a mean*, Biometrika 6 (1908).
 pub fn paired_t(x: &[f64], y: &[f64]) -> Option<PairedT> {
-    let d = differences(x, y);
-    if d.len() < 2 {
+    let (d, noise) = differences(x, y);
+    let range =
+        d.iter().copied().fold(f64::NEG_INFINITY, f64::max) - d.iter().copied().fold(f64::INFINITY, f64::min);
+    if d.len() < 2 || range <= noise {
         return None;
     }
     let n = d.len() as f64;
     let df = n - 1.0;
     let variance = sum_of_squared_deviations(&d) / df / n;
-    if variance == 0.0 {
-        return None;
-    }
     let t = mean(&d) / variance.sqrt();
     let squared = t * t;
     let p = beta::regularised(df / 2.0, 0.5, df / (df + squared), squared / (df + squared));
@@ -59,7 +58,8 @@ const EXACT: usize = 50;
 
 /// Wilcoxon's signed-rank test of pairs: are the differences `x - y` symmetric about 0?
 ///
-/// Differences of 0 are left out; equal ones share the mean of their ranks. With at most 50 others, `p` is
+/// Differences of 0 are left out; equal ones share the mean of their ranks. What differs by no more than the rounding of the
+/// values is equal: accuracies are `k/n`, and 5/277 - 2/277 and 8/277 - 5/277 differ in their last bits. With at most 50 others, `p` is
 /// `min(1, 2 P(W ≥ max(w, S - w)))`, `S` the sum of all ranks, from the exact distribution over all signs of these ranks,
 /// tied or not; else from the normal distribution with tie correction, `s² = (n (n + 1) (2n + 1) - Σ (t³ - t) / 2) / 24`.
 /// `None` if all differences are 0.
@@ -71,15 +71,15 @@ const EXACT: usize = 50;
 /// Wilcoxon, *Individual comparisons by ranking methods*, Biometrics Bulletin 1 (1945); Hollander and Wolfe, *Nonparametric
 /// statistical methods*, section 3.1.
 pub fn wilcoxon(x: &[f64], y: &[f64]) -> Option<Wilcoxon> {
-    let mut d = differences(x, y);
-    d.retain(|&d| d != 0.0);
+    let (mut d, noise) = differences(x, y);
+    d.retain(|&d| d.abs() > noise);
     d.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
     if d.is_empty() {
         return None;
     }
     // Twice the ranks are whole numbers: groups of ties have the mean of whole ranks.
     let (mut doubled, mut ties, mut w) = (Vec::with_capacity(d.len()), 0.0, 0.0);
-    for group in d.chunk_by(|a, b| a.abs() == b.abs()) {
+    for group in d.chunk_by(|a, b| b.abs() - a.abs() <= noise) {
         let (first, t) = (doubled.len() + 1, group.len());
         let rank = 2 * first + t - 1;
         doubled.extend(std::iter::repeat_n(rank, t));
@@ -115,9 +115,12 @@ fn exact_tail(ranks: &[usize], sum: usize) -> f64 {
     counts[sum..].iter().sum::<f64>() / counts.iter().sum::<f64>()
 }
 
-fn differences(x: &[f64], y: &[f64]) -> Vec<f64> {
+/// The differences, and what two of them may differ by from the rounding of the values alone.
+fn differences(x: &[f64], y: &[f64]) -> (Vec<f64>, f64) {
     assert_eq!(x.len(), y.len(), "one value of each sample in a pair");
-    x.iter().zip(y).map(|(x, y)| x - y).collect()
+    let largest = x.iter().chain(y).fold(0.0_f64, |largest, x| largest.max(x.abs()));
+    let differences = x.iter().zip(y).map(|(x, y)| x - y);
+    (differences.collect(), 8.0 * f64::EPSILON * largest)
 }
 
 #[cfg(test)]
@@ -152,7 +155,39 @@ mod tests {
         assert_eq!(wilcoxon(&[1.0, 2.0], &[1.0, 2.0]), None);
     }
 
+    /// All three differences are 3/277, but for their last bits.
+    #[test]
+    fn rounding_is_no_difference() {
+        let shares = |counts: [u16; 6]| counts.map(|k| f64::from(k) / 277.0);
+        let (x, y) = (
+            shares([180, 185, 190, 192, 195, 188]),
+            shares([177, 182, 187, 189, 192, 185]),
+        );
+        assert!(
+            x.iter().zip(&y).any(|(a, b)| a - b != x[0] - y[0]),
+            "they are not the same bits"
+        );
+        assert_eq!(paired_t(&x, &y), None);
+        // Six equal positive differences: W = 21, p = 2/2⁶.
+        let test = wilcoxon(&x, &y).expect("differences");
+        assert_eq!((test.w, test.p), (21.0, 2.0 / 64.0));
+    }
+
     proptest! {
+        /// Shares of one set of examples rank as their counts do.
+        #[test]
+        fn shares_are_their_counts(pairs in prop::collection::vec((0_u16..20, 0_u16..20), 2..30)) {
+            let counts = |of: fn(&(u16, u16)) -> u16| -> Vec<f64> { pairs.iter().map(|pair| f64::from(of(pair))).collect() };
+            let (x, y) = (counts(|pair| 150 + pair.0), counts(|pair| 150 + pair.1));
+            let share = |counts: &[f64]| -> Vec<f64> { counts.iter().map(|k| k / 277.0).collect() };
+            prop_assert_eq!(wilcoxon(&share(&x), &share(&y)), wilcoxon(&x, &y));
+            let (found, exact) = (paired_t(&share(&x), &share(&y)), paired_t(&x, &y));
+            prop_assert_eq!(found.is_some(), exact.is_some());
+            if let (Some(found), Some(exact)) = (found, exact) {
+                prop_assert!((found.p - exact.p).abs() < 1e-9);
+            }
+        }
+
         /// All signs one by one, ranks by counting the smaller and the equal.
         #[test]
         fn all_signs(d in prop::collection::vec(-4_i32..=4, 1..10)) {

@@ -116,3 +116,75 @@ fn lines_of_a_journal() {
     let printed = ran(study(&path, &["--resume", "--quiet"])).succeeded();
     assert_eq!(printed, undisturbed().1);
 }
+
+/// A report on a study that has not come to its end is of the runs that have ended, by the journal, and says so.
+#[test]
+fn a_report_before_the_end() {
+    let dir = scratch::folder("damage-unfinished");
+    let path = dir.join("study");
+    copy_all(&undisturbed().0, &path);
+    fs::remove_dir_all(path.join("report")).unwrap();
+    let (journal, results) = (path.join("journal.jsonl"), path.join("results.jsonl"));
+    let lines: Vec<String> = fs::read_to_string(&journal)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let report = || cwgnc(&["report", text(&path)]);
+    let write = |lines: &[&String]| {
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(&journal, lines).unwrap();
+    };
+    // Four of six, and no results.jsonl yet.
+    fs::remove_file(&results).unwrap();
+    write(&lines.iter().take(4).collect::<Vec<_>>());
+    let said = report();
+    let note = "the study is not finished: 4 of 6 runs have ended";
+    assert!(said.stderr.contains(note), "{}", said.stderr);
+    assert!(said.succeeded().contains("component-0.05"));
+    let page = fs::read_to_string(path.join("report/report.md")).unwrap();
+    assert!(page.contains(note), "{page}");
+    assert_eq!(
+        fs::read_to_string(path.join("report/runs.csv"))
+            .unwrap()
+            .lines()
+            .count(),
+        5
+    );
+    // Without a run of the control there is nothing to compare with.
+    let of = |condition: &str| -> Vec<&String> {
+        lines
+            .iter()
+            .filter(|line| line.contains(&format!("\"condition\":\"{condition}\"")))
+            .collect()
+    };
+    write(&of("component-0.05"));
+    let refused = report();
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("no run of the control control has ended yet"),
+        "{}",
+        refused.stderr
+    );
+    // results.jsonl must say what the journal says.
+    write(&lines.iter().collect::<Vec<_>>());
+    let whole = fs::read_to_string(undisturbed().0.join("results.jsonl")).unwrap();
+    fs::write(&results, whole.replacen("\"steps\":8", "\"steps\":9", 1)).unwrap();
+    let refused = report();
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("results.jsonl line 1: not what journal.jsonl says"),
+        "{}",
+        refused.stderr
+    );
+    // A damaged line of the journal.
+    fs::write(&results, whole).unwrap();
+    flip(&journal);
+    let refused = report();
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("damaged"), "{}", refused.stderr);
+}
