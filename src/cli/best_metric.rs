@@ -56,8 +56,8 @@ impl BestMetric {
         match self {
             Self::Metric(metric) if metric.more_is_better() => Ok(metric),
             other => Err(Error::Usage(format!(
-                "a study compares a metric of which more is better and in which a constant answer has a value; {} is none: \
-                 give --metric another",
+                "a study cannot compare {}: failed runs are told by a value above that of a constant answer, so more must be better; \
+                 set the metric to accuracy, f1_macro, pearson or another that rises",
                 other.key()
             ))),
         }

@@ -51,6 +51,12 @@ impl ClassReport {
 
     /// Both tables, each after a blank line.
     pub(super) fn lines(&self) -> Vec<String> {
+        let after_blank = |table: Vec<Vec<String>>| std::iter::once(String::new()).chain(aligned(&table));
+        self.tables().into_iter().flat_map(after_blank).collect()
+    }
+
+    /// The measures of each class, and the confusion matrix; the first row is the header.
+    pub(super) fn tables(&self) -> [Vec<Vec<String>>; 2] {
         let names = self.labels.clone();
         let mut classes = vec![
             ["class", "precision", "recall", "f1", "support"]
@@ -69,11 +75,6 @@ impl ClassReport {
             let counts = row.iter().map(usize::to_string);
             matrix.push(std::iter::once(name).chain(counts).collect());
         }
-        let blank = || std::iter::once(String::new());
-        blank()
-            .chain(aligned(&classes))
-            .chain(blank())
-            .chain(aligned(&matrix))
-            .collect()
+        [classes, matrix]
     }
 }

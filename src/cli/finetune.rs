@@ -14,8 +14,8 @@ use super::progress::Progress;
 use super::record::{Start, record, start};
 use super::score::{Scores, further_names, line, scores};
 use super::training::{EndedEarly, TrainingLoop, check_finite};
-use super::{Error, checksums, in_threads, machine, print, print_document, print_lines, resume};
-use crate::checkpoint;
+use super::{Error, checksums, in_threads, machine, print, print_document, print_lines, progress, resume};
+use crate::checkpoint::{self, shell};
 use crate::data::{Metric, TextEncoder, majority};
 use crate::model::{ModelConfig, SequenceClassifier, Target};
 use crate::real::Real;
@@ -133,6 +133,12 @@ impl<'a, T: Real> Job<'a, T> {
         let mut totals = TrainingTotals::default();
         let mut updates = args.log_updates.then(|| UpdateMeter::new(inputs.model.clone()));
         let start = start(args.resume, &output, &record, args.save_total_limit)?;
+        if args.resume && matches!(start, Start::Fresh) {
+            let output = output.display();
+            progress.message(&format!(
+                "no checkpoint in {output}: the run begins with its first step"
+            ));
+        }
         let (mut best, mut patience) = (None, args.patience.fresh());
         let mut trainer = match &start {
             Start::From(path) => {
@@ -190,12 +196,19 @@ impl<'a, T: Real> Job<'a, T> {
                 .message(&format!("the run in {output} is finished; its results:"));
             return print_again(&self.output, self.args.json);
         }
-        let json = self.args.json;
+        let (json, quiet) = (self.args.json, self.args.quiet);
+        let output = self.output.clone();
         let Trained { scores, totals, all } = self.train()?;
         if json {
-            return print_document(&format!("{:#}", Value::Object(all)));
+            print_document(&format!("{:#}", Value::Object(all)))?;
+        } else {
+            print_results(&scores, &totals)?;
         }
-        print_results(&scores, &totals)
+        if !quiet {
+            let output = shell::shown(output);
+            progress::say(&format!("figures and tables of the run: cwgnc report {output}"));
+        }
+        Ok(())
     }
 
     /// Trains, evaluates and writes.

@@ -120,6 +120,9 @@ pub(super) fn prepare(dir: &Path, claim: Claim<'_>) -> Result<Lock, Error> {
         let is_written = |path: &PathBuf| name(path).is_some_and(|name| WRITTEN.contains(&name.as_str()));
         unwanted.extend(resume::checkpoints(dir)?.into_iter().map(|(_, path)| path));
         unwanted.extend(entries.into_iter().filter(is_written));
+        // A report on the run before would stand beside the new one.
+        let reports = super::report::run::WRITTEN.map(|name| dir.join("report").join(name));
+        unwanted.extend(reports.into_iter().filter(|path| path.is_file()));
     } else if !claim.resume {
         return refuse("is not empty; --overwrite replaces the run in it, --resume goes on with it");
     } else if !dir.join(RUN).exists() {

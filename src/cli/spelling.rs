@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use std::ffi::OsString;
 
 /// Flags of `run_glue.py` and `run_mlm.py` that have no place here, and what to do.
-const TIPS: [(&str, &str); 19] = [
+const TIPS: [(&str, &str); 20] = [
     ("max-grad-norm", "write --clip global:C for a maximum norm of C"),
     ("do-train", "leave it out: finetune trains"),
     (
@@ -21,7 +21,10 @@ const TIPS: [(&str, &str); 19] = [
         "test-file",
         "leave it out; cwgnc predict --model DIR --file FILE predicts",
     ),
-    ("evaluation-strategy", "write --eval-strategy"),
+    (
+        "evaluation-strategy",
+        "write --eval-strategy epoch, or --eval-every N for every N steps",
+    ),
     (
         "dataset-name",
         "write --train-file and --validation-file, files of your own (docs/own-data.md)",
@@ -37,6 +40,10 @@ const TIPS: [(&str, &str); 19] = [
     (
         "config-name",
         "leave it out: the configuration is that of the model folder",
+    ),
+    (
+        "greater-is-better",
+        "leave it out: of loss, mse and mae less is better, of all others more",
     ),
     ("pad-to-max-length", "leave it out: nothing is padded"),
     ("use-fast-tokenizer", "leave it out"),

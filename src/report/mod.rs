@@ -1,9 +1,9 @@
-//! From plain records to Markdown, LaTeX, CSV, SVG and HTML.
+//! From plain records to Markdown, LaTeX, CSV, SVG, HTML and event files of TensorBoard.
 //!
 //! A report is a [`Document`]: headings, paragraphs, tables and figures in reading order. [`markdown()`] and [`html()`] write it,
 //! [`latex()`] its tables,
-//! [`csv()`] writes a table of values, [`figure`] draws. Nothing here knows a run, a clock or a file: the same records give the
-//! same bytes.
+//! [`csv()`] writes a table of values, [`mod@tensorboard`] numbers by step, [`figure`] draws. Nothing here knows a run, a clock
+//! or a file: the same records give the same bytes.
 
 pub mod csv;
 #[cfg(feature = "cli")]
@@ -12,6 +12,7 @@ mod html;
 mod latex;
 mod markdown;
 mod number;
+pub mod tensorboard;
 pub(crate) mod terminal;
 
 pub use csv::csv;

@@ -29,6 +29,7 @@ mod refused_flags;
 mod report;
 mod resume;
 mod resume_refused;
+mod run_report;
 mod stabilise;
 mod streams;
 mod study;

@@ -76,6 +76,7 @@ mod strategies;
 mod study_plan;
 #[cfg(feature = "cli")]
 mod study_stats;
+mod tensorboard;
 #[cfg(feature = "checkpoint")]
 mod tensors;
 mod threads;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "the documentation of a flag is its help text")]
 
+use crate::cli::Error;
 use crate::cli::number::at_least_one;
 use clap::{Args as ClapArgs, ValueEnum};
 use std::fmt;
@@ -11,37 +12,45 @@ use std::str::FromStr;
 /// Bootstrap samples of an interval.
 const BOOTSTRAP: usize = 10_000;
 
-/// Tables, tests and figures of a study, from its records alone.
+/// Tables, tests and figures of a study or a run, from its records alone.
 ///
 /// Reads results.jsonl, study.toml and study.json of a study's folder and run.json and log.jsonl of its runs; trains
-/// nothing. Writes report.html (one page that needs nothing else), report.md, summary.csv, runs.csv and figures/*.svg,
+/// nothing. Writes report.html (one page that needs nothing else), report.md, tables.tex, summary.csv, runs.csv and figures/*.svg,
 /// and prints the summary. The same records and flags give the same bytes. docs/study-report.md has every formula with
 /// its source, and says what each figure shows.
+///
+/// Of the folder of one run (cwgnc finetune, cwgnc pretrain) it reads run.json, log.jsonl and all_results.json, and
+/// writes report.html, report.md, figures/*.svg, metrics.csv (a row for each logged step and evaluation) and
+/// trainer_state.json (as transformers' Trainer has it). docs/run-report.md has every column and key.
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "A run failed if it stopped or its metric is not above what the majority class reaches.
-Each condition is compared with the control: means (Welch, Mann-Whitney), spread (Brown-Forsythe), failed runs (Fisher's
-exact test), p-values also with Holm's correction over the conditions of a task.
+Each condition is compared with the control: means (Welch, Mann-Whitney; by seed the paired
+t and Wilcoxon's tests), spread (Brown-Forsythe), failed runs (Fisher's exact test), p-values also with Holm's correction over the conditions of a task.
 
 Examples:
   cwgnc report studies/rte
   cwgnc report studies/rte --control baseline2 --ddof 1
   cwgnc report studies/rte --metric eval_loss --output reports/rte-loss
+  cwgnc report runs/rte-bert --tensorboard && tensorboard --logdir runs/rte-bert/report
   cwgnc report studies/rte --json | jq '.[0].conditions[].mean'"
 )]
 pub(in crate::cli) struct Report {
-    /// The study's folder
+    /// The folder of a study or of a run
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
     /// The folder to write to [default: DIR/report]
     #[arg(long, short, value_name = "DIR", help_heading = "Output")]
     pub(super) output: Option<PathBuf>,
-    /// Print the summary as JSON
+    /// Print the summary as JSON; of a run its results
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
     /// No messages
     #[arg(long, help_heading = "Output")]
     pub(super) quiet: bool,
+    /// Of a run: write a TensorBoard event file too, tensorboard/events.out.tfevents.0.cwgnc
+    #[arg(long, help_heading = "Output")]
+    pub(super) tensorboard: bool,
 
     /// What is compared: `best` (the best evaluation of each run) or a name as in eval_loss [default: each task's metric after
     /// the last step]
@@ -77,6 +86,7 @@ impl Report {
             output: None,
             json,
             quiet,
+            tensorboard: false,
             metric: None,
             control: None,
             thresholds: Thresholds::Majority,
@@ -85,6 +95,25 @@ impl Report {
             bootstrap: BOOTSTRAP,
             layer: None,
         }
+    }
+
+    /// Refuses the flags that a report of one run has no use for.
+    pub(super) fn without_statistics(&self) -> Result<(), Error> {
+        let given = [
+            ("--metric", self.metric.is_some()),
+            ("--control", self.control.is_some()),
+            ("--thresholds", self.thresholds != Thresholds::Majority),
+            ("--ddof", self.ddof != 0),
+            ("--stopped", self.stopped != Stopped::Exclude),
+            ("--bootstrap", self.bootstrap != BOOTSTRAP),
+        ];
+        let given = given.into_iter().find(|(_, is_given)| *is_given);
+        given.map_or(Ok(()), |(flag, _)| {
+            Err(Error::Usage(format!(
+                "{flag} is for the report of a study, and {} is the folder of one run",
+                self.dir.display()
+            )))
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The figures of a task.
 
 use super::analysis::{Condition, Task};
-use super::logs::{self, Logs};
+use super::logs::{self, Logs, Subject};
 use super::series::Log;
 use super::updates;
 use crate::report::Figure;
@@ -47,8 +47,9 @@ pub(super) fn figures(task: &Task<'_>, logs: &Logs, layer: Option<usize>) -> Vec
     figures.extend(logs::clipping(task, logs));
     for (place, condition) in task.conditions.iter().enumerate() {
         let logs: Vec<&Log> = logs.of(place).collect();
-        figures.extend(logs::maps(task, condition, &logs));
-        figures.extend(updates::updates(task, condition, &logs));
+        let names = [task.name.as_str(), condition.name.as_str()];
+        figures.extend(logs::maps(&Subject(&names), &logs));
+        figures.extend(updates::updates(&Subject(&names), &logs));
     }
     // Two names may become one, as may a condition's and a word of ours; then each has a file of its own.
     let mut taken = HashSet::new();

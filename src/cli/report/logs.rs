@@ -1,6 +1,6 @@
 //! Figures of what the runs logged: gradient norms and clipping.
 
-use super::analysis::{Condition, Task};
+use super::analysis::Task;
 use super::figures::{blank, file_name};
 use super::series::Log;
 use crate::report::Figure;
@@ -39,6 +39,34 @@ impl Logs {
             .into_iter()
             .any(|(name, value)| name.contains("unfreez") && is_set(value))
     }
+}
+
+/// What a figure is about: a task and a condition, or nothing more than the page's one run.
+#[derive(Debug, Default)]
+pub(super) struct Subject<'a>(pub(super) &'a [&'a str]);
+
+impl Subject<'_> {
+    /// A figure's title.
+    pub(super) fn title(&self, what: &str) -> String {
+        if self.0.is_empty() {
+            let (first, rest) = what.split_at(what.chars().next().map_or(0, char::len_utf8));
+            return first.to_uppercase() + rest;
+        }
+        format!("{}: {what}", self.0.join(", "))
+    }
+
+    /// The name of its file.
+    pub(super) fn file_name(&self, kind: &str) -> String {
+        file_name(&[self.0, &[kind]].concat())
+    }
+}
+
+/// `, median over 3 runs`; of one run there is nothing to say.
+pub(super) fn over(kind: &str, runs: usize) -> String {
+    if runs == 1 {
+        return String::new();
+    }
+    format!(", {kind} over {runs} runs")
 }
 
 /// The median over runs of a number at each logged step.
@@ -103,44 +131,63 @@ pub(super) fn layer_norms(task: &Task<'_>, logs: &Logs, layer: Option<usize>) ->
         .find(has_both)
         .unwrap_or(task.control);
     let condition = &task.conditions[place];
-    let names = &logs.of(place).next()?.names;
-    let highest = names
-        .iter()
-        .filter_map(|name| layer_of(name))
-        .map(|(layer, _)| layer)
-        .max()?;
-    let layer = layer.unwrap_or(highest.saturating_sub(1)).min(highest);
-    let chosen: Vec<(usize, &str)> = names
-        .iter()
-        .enumerate()
-        .filter_map(|(i, name)| {
-            layer_of(name)
-                .filter(|(of, _)| *of == layer)
-                .map(|(_, rest)| (i, rest))
-        })
-        .collect();
+    let (layer, chosen) = parts_of_layer(&logs.of(place).next()?.names, layer)?;
     let mut shown = Vec::new();
     for failed in [true, false] {
         let these = logs.logs[place].iter().zip(&condition.failed);
         let these = these.filter(|(_, f)| **f == failed);
         let these: Vec<&Log> = these.filter_map(|(log, _)| log.as_ref()).collect();
         if !these.is_empty() {
-            shown.push(layer_panel(&these, &chosen, failed));
+            let (runs, plural) = (these.len(), if these.len() == 1 { "" } else { "s" });
+            let kind = if failed { "failed" } else { "successful" };
+            shown.push(layer_panel(
+                &format!("{runs} {kind} run{plural}"),
+                &these,
+                &chosen,
+            ));
         }
     }
-    lift(&mut shown);
     let alone = match &shown[..] {
         [one] => format!(" All its runs are of one kind: {}.", one.title),
         _ => String::new(),
     };
+    let of = format!(
+        ", mean over the runs of {} that failed and over those that succeeded (the paper's figure 3)",
+        condition.name
+    );
     let title = format!("{}: gradient norms in layer {layer}", task.name);
-    Some(Figure {
-        name: file_name(&[&task.name, "layer-norms"]),
+    let name = file_name(&[&task.name, "layer-norms"]);
+    Some(layer_figure(name, title, &of, &alone, shown))
+}
+
+/// The same of a single run.
+pub(super) fn layer_norms_of_run(log: &Log, layer: Option<usize>) -> Option<Figure> {
+    let (layer, chosen) = parts_of_layer(&log.names, layer)?;
+    let panel = layer_panel("", &[log], &chosen);
+    let title = format!("Gradient norms in layer {layer}");
+    Some(layer_figure("layer-norms".to_owned(), title, "", "", vec![panel]))
+}
+
+/// The layer of the figure, and places and names of its components.
+fn parts_of_layer(names: &[String], layer: Option<usize>) -> Option<(usize, Vec<(usize, &str)>)> {
+    let layers = names.iter().filter_map(|name| layer_of(name));
+    let highest = layers.map(|(layer, _)| layer).max()?;
+    let layer = layer.unwrap_or(highest.saturating_sub(1)).min(highest);
+    let of_layer = |(i, name)| {
+        let (_, rest) = layer_of(name).filter(|(of, _)| *of == layer)?;
+        Some((i, rest))
+    };
+    let names = names.iter().map(String::as_str).enumerate();
+    Some((layer, names.filter_map(of_layer).collect()))
+}
+
+fn layer_figure(name: String, title: String, of: &str, alone: &str, mut shown: Vec<Panel>) -> Figure {
+    lift(&mut shown);
+    Figure {
+        name,
         caption: format!(
-            "{title} of each component before clipping, mean over the runs of {} that failed and over those that succeeded (the \
-             paper's figure 3). Weights: full lines, biases: broken.{alone} What is below a ten-thousandth of the largest is drawn there: \
-             the gradient of a key's bias is zero but for rounding.",
-            condition.name
+            "{title} of each component before clipping{of}. Weights: full lines, biases: broken.{alone} What is below a \
+             ten-thousandth of the largest is drawn there: the gradient of a key's bias is zero but for rounding."
         ),
         svg: panels(&Panels {
             title,
@@ -150,11 +197,11 @@ pub(super) fn layer_norms(task: &Task<'_>, logs: &Logs, layer: Option<usize>) ->
             panels: shown,
             ..blank()
         }),
-    })
+    }
 }
 
 /// The norms of these components, mean over these runs.
-fn layer_panel(logs: &[&Log], components: &[(usize, &str)], failed: bool) -> Panel {
+fn layer_panel(title: &str, logs: &[&Log], components: &[(usize, &str)]) -> Panel {
     // Weight and bias of one module share a colour.
     let mut modules: Vec<&str> = Vec::new();
     let mut lines = Vec::new();
@@ -171,10 +218,8 @@ fn layer_panel(logs: &[&Log], components: &[(usize, &str)], failed: bool) -> Pan
             ..Line::default()
         });
     }
-    let (runs, plural) = (logs.len(), if logs.len() == 1 { "" } else { "s" });
-    let kind = if failed { "failed" } else { "successful" };
     Panel {
-        title: format!("{runs} {kind} run{plural}"),
+        title: title.to_owned(),
         lines,
         is_share: false,
     }
@@ -193,38 +238,52 @@ fn lift(panels: &mut [Panel]) {
 
 /// How much is clipped over the steps.
 pub(super) fn clipping(task: &Task<'_>, logs: &Logs) -> Option<Figure> {
-    let mut shown = Vec::new();
-    for (place, condition) in task.conditions.iter().enumerate() {
-        let these: Vec<&Log> = logs.of(place).collect();
-        let line = |name: &str, style: usize, of: &dyn Fn(&super::series::Step) -> f64| Line {
-            name: name.to_owned(),
-            style,
-            is_dashed: style == 1,
-            points: means(&these, of),
-            ..Line::default()
-        };
-        if these.is_empty() {
-            continue;
-        }
-        let percent = |share: f64| 100.0 * share;
-        shown.push(Panel {
-            title: condition.name.clone(),
-            is_share: false,
-            lines: vec![
-                line("% of elements", 0, &|step| percent(step.clipped_elements)),
-                line("% of components", 1, &|step| percent(step.clipped_parameters)),
-            ],
-        });
-    }
+    let conditions = task.conditions.iter().enumerate();
+    let panels = conditions
+        .filter_map(|(place, condition)| clipped_panel(&condition.name, &logs.of(place).collect::<Vec<_>>()));
+    clipping_figure(
+        file_name(&[&task.name, "clipping"]),
+        format!("{}: what is clipped over the steps", task.name),
+        ", mean over the runs of each condition",
+        panels.collect(),
+    )
+}
+
+/// The same of a single run.
+pub(super) fn clipping_of_run(log: &Log) -> Option<Figure> {
+    let panel = clipped_panel("", &[log]);
+    let title = "What is clipped over the steps".to_owned();
+    clipping_figure("clipping".to_owned(), title, "", panel.into_iter().collect())
+}
+
+fn clipped_panel(title: &str, logs: &[&Log]) -> Option<Panel> {
+    let line = |name: &str, style: usize, of: &dyn Fn(&super::series::Step) -> f64| Line {
+        name: name.to_owned(),
+        style,
+        is_dashed: style == 1,
+        points: means(logs, of),
+        ..Line::default()
+    };
+    let percent = |share: f64| 100.0 * share;
+    logs.iter().any(|log| !log.steps.is_empty()).then(|| Panel {
+        title: title.to_owned(),
+        is_share: false,
+        lines: vec![
+            line("% of elements", 0, &|step| percent(step.clipped_elements)),
+            line("% of components", 1, &|step| percent(step.clipped_parameters)),
+        ],
+    })
+}
+
+fn clipping_figure(name: String, title: String, of: &str, shown: Vec<Panel>) -> Option<Figure> {
     if shown.is_empty() {
         return None;
     }
-    let title = format!("{}: what is clipped over the steps", task.name);
     Some(Figure {
-        name: file_name(&[&task.name, "clipping"]),
+        name,
         caption: format!(
-            "{title}: the share of parameter tensors that are clipped, and of the elements that they hold, mean over the runs of each \
-             condition. The word embeddings hold most elements, so the share of elements mostly says whether they are clipped."
+            "{title}: the share of parameter tensors that are clipped, and of the elements that they hold{of}. The word embeddings \
+             hold most elements, so the share of elements mostly says whether they are clipped."
         ),
         svg: panels(&Panels {
             title,
@@ -246,14 +305,14 @@ fn short(name: &str) -> String {
 }
 
 /// Components by steps: the norm before clipping, and the scale where something was clipped.
-pub(super) fn maps(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log]) -> Vec<Figure> {
-    let Some(first) = logs.first() else {
+pub(super) fn maps(of: &Subject<'_>, logs: &[&Log]) -> Vec<Figure> {
+    let Some(first) = logs.first().filter(|log| !log.steps.is_empty()) else {
         return Vec::new();
     };
     let mut figures = Vec::new();
-    let map = |kind: &str, what: &str, of: &dyn Fn(&super::series::Step, usize) -> f64| {
+    let map = |kind: &str, what: &str, number: &dyn Fn(&super::series::Step, usize) -> f64| {
         let rows: Vec<_> = (0..first.names.len())
-            .map(|i| medians(logs, |step| of(step, i)))
+            .map(|i| medians(logs, |step| number(step, i)))
             .collect();
         let longest = rows.iter().max_by_key(|row| row.len())?;
         let columns: Vec<usize> = longest.iter().map(|(step, _)| *step as usize).collect();
@@ -266,12 +325,12 @@ pub(super) fn maps(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log]) ->
             .iter()
             .map(|row| columns.iter().map(|&step| at(row, step)).collect())
             .collect();
-        let title = format!("{}, {}: {what}", task.name, condition.name);
+        let title = of.title(what);
+        let over = over("median", logs.len());
         Some(Figure {
-            name: file_name(&[&task.name, &condition.name, kind]),
+            name: of.file_name(kind),
             caption: format!(
-                "{title}, median over {} runs; bright is large, on a logarithmic scale; what is below a ten-thousandth of the largest is darkest.",
-                logs.len()
+                "{title}{over}; bright is large, on a logarithmic scale; what is below a ten-thousandth of the largest is darkest."
             ),
             svg: heat(&Heat {
                 title,

@@ -1,4 +1,4 @@
-//! `cwgnc report`: the records of a study become tables, tests, figures and a page.
+//! `cwgnc report`: the records of a study, or of one run ([`run`]), become tables, tests, figures and a page.
 //!
 //! [`records`] and [`series`] read; [`analysis`] counts and tests; [`tables`], [`figures`], [`logs`] and
 //! [`updates`] show; [`page`] puts it all
@@ -10,6 +10,7 @@ mod figures;
 mod logs;
 mod page;
 mod records;
+pub(super) mod run;
 mod series;
 mod tables;
 mod updates;
@@ -25,6 +26,14 @@ use std::path::Path;
 
 /// Runs the command.
 pub(super) fn command(args: &Report) -> Result<(), Error> {
+    if run::is_run(&args.dir) {
+        return run::command(args);
+    }
+    if args.tensorboard {
+        return Err(Error::Usage(
+            "--tensorboard is for the report of one run: give it the folder of a run, as DIR/runs/TASK/CONDITION/seed-1".to_owned(),
+        ));
+    }
     let records = records::read(&args.dir)?;
     let (tasks, without) = analysis::analyse(&records, args)?;
     let unfinished = records.unfinished(&without);

@@ -15,8 +15,8 @@ const LIMITS: [&str; 6] = [
     "All runs of a task share one training and one dev set: intervals and tests speak of other seeds, not of other data or models.",
     "The dev set is where values were measured; nothing was measured on a test set. If settings were chosen on the same seeds or \
      the same dev set, p-values are too small.",
-    "Seeds are shared by the conditions. The paired t and Wilcoxon's test compare the runs of one seed with each other; the other tests \
-     take runs as independent samples.",
+    "Seeds are shared by the conditions. Tests of level, spread and failed runs take the runs as independent samples; the tests by \
+     seed compare the runs of one seed as pairs.",
     "Holm's correction covers the conditions of one task and one test. It does not cover several tasks, several tests, or looking again \
      after more runs.",
     "Means leave out runs that stopped, unless said otherwise: read them together with the share of failed runs.",
@@ -157,7 +157,7 @@ fn command_line(args: &Report) -> String {
     words.join(" ")
 }
 
-fn shown(value: Option<&Value>) -> String {
+pub(super) fn shown(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "–".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -219,8 +219,16 @@ fn versions(args: &Report) -> Result<Option<Block>, Error> {
     }
     let record: Map<String, Value> = serde_json::from_slice(&checkpoint::read(&path)?)
         .map_err(|error| Error::Report(format!("{}: not valid JSON: {error}", path.display())))?;
+    Ok(Some(facts(
+        "Version of the program, processor, and hashes (FNV-1a, 64 bits) of the files of models and data.",
+        &record,
+    )))
+}
+
+/// A record as a table; the entries of an object in it have rows of their own.
+pub(super) fn facts(caption: &str, record: &Map<String, Value>) -> Block {
     let mut rows = Vec::new();
-    for (key, value) in &record {
+    for (key, value) in record {
         match value {
             Value::Object(entries) => {
                 rows.extend(entries.iter().map(|(name, v)| vec![name.clone(), shown(Some(v))]));
@@ -232,11 +240,9 @@ fn versions(args: &Report) -> Result<Option<Block>, Error> {
             value => rows.push(vec![key.clone(), shown(Some(value))]),
         }
     }
-    Ok(Some(Block::Table(Table {
-        caption:
-            "Version of the program, processor, and hashes (FNV-1a, 64 bits) of the files of models and data."
-                .to_owned(),
+    Block::Table(Table {
+        caption: caption.to_owned(),
         header: vec!["what".to_owned(), "value".to_owned()],
         rows,
-    })))
+    })
 }

@@ -96,7 +96,7 @@ pub(super) fn read(dir: &Path) -> Result<Records, Error> {
             let why = if dir.join(STUDY).exists() {
                 "no run of the study has ended: begin it, or go on with it (cwgnc study --resume)"
             } else {
-                "not the folder of a study: it has no results.jsonl"
+                "neither the folder of a study, with results.jsonl, nor of a run, with run.json and log.jsonl"
             };
             return Err(Error::Usage(format!("{}: {why}", dir.display())));
         }

@@ -41,14 +41,38 @@ pub(super) struct Update {
     pub(super) cosine: [f64; 2],
 }
 
+/// One line of a log.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Its number in the file, from 1.
+    pub(super) number: usize,
+    pub(super) step: usize,
+    pub(super) value: Value,
+}
+
+impl Line {
+    /// What a logged step measured of each parameter; an evaluation has none.
+    pub(super) fn components(&self) -> Option<&Vec<Value>> {
+        self.value["components"].as_array()
+    }
+}
+
 /// The settings of a run, without its seeds and its place; `None` if the run's folder is not there.
 pub(super) fn settings(dir: &Path, run: &Run) -> Result<Option<Map<String, Value>>, Error> {
     let path = dir.join("runs").join(&run.id).join(output::RUN);
     if !path.exists() {
         return Ok(None);
     }
+    let record = record(&path)?;
+    let mut settings = record["settings"].as_object().cloned().unwrap_or_default();
+    settings.retain(|name, _| !name.ends_with("seed"));
+    Ok(Some(settings))
+}
+
+/// A run's record; one of another version of the program is refused.
+pub(super) fn record(path: &Path) -> Result<Value, Error> {
     let wrong = |what: String| Error::Report(format!("{}: {what}", path.display()));
-    let record: Value = serde_json::from_slice(&checkpoint::read(&path)?)
+    let record: Value = serde_json::from_slice(&checkpoint::read(path)?)
         .map_err(|error| wrong(format!("not valid JSON: {error}")))?;
     let version = record["cwgnc_version"].as_str().unwrap_or("unknown");
     if version != env!("CARGO_PKG_VERSION") {
@@ -57,9 +81,7 @@ pub(super) fn settings(dir: &Path, run: &Run) -> Result<Option<Map<String, Value
             "a run of cwgnc {version}; this is {ours}, report it with the version that made it"
         )));
     }
-    let mut settings = record["settings"].as_object().cloned().unwrap_or_default();
-    settings.retain(|name, _| !name.ends_with("seed"));
-    Ok(Some(settings))
+    Ok(record)
 }
 
 /// The log of a run, or `None` if the run's folder is not there.
@@ -68,49 +90,68 @@ pub(super) fn log(dir: &Path, run: &Run) -> Result<Option<Log>, Error> {
     if !path.exists() {
         return Ok(None);
     }
-    let mut log = Log::default();
-    let mut trained: Vec<(usize, Vec<String>)> = Vec::new();
-    let mut unfreezes = false;
-    let bytes = checkpoint::read(&path)?;
-    for (number, line) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
+    let lines = lines(&path, &checkpoint::read(&path)?)?;
+    Log::of(&path, &lines).map(Some)
+}
+
+/// The lines of a log.
+pub(super) fn lines(path: &Path, bytes: &[u8]) -> Result<Vec<Line>, Error> {
+    let line = |(number, line): (usize, &[u8])| {
         let wrong = |what: &str| Error::Report(format!("{} line {number}: {what}", path.display()));
         if !line.ends_with(b"\n") {
             return Err(wrong("the line is cut off"));
         }
-        let line: Value =
+        let value: Value =
             serde_json::from_slice(line).map_err(|error| wrong(&format!("not valid JSON: {error}")))?;
-        let step = line["step"]
+        let step = value["step"]
             .as_u64()
             .ok_or_else(|| wrong("`step` is not a number"))? as usize;
-        if let Some(components) = line["components"].as_array() {
-            let names = components.iter().map(|c| c["name"].as_str().unwrap_or_default());
-            trained.push((number, names.map(str::to_owned).collect()));
-            log.steps.push(logged_step(step, &line, components));
-        } else if let Some(updates) = line["updates"].as_array() {
-            let ends = line["unfreezing_iteration"].is_u64();
-            if ends && !unfreezes {
-                log.updates.clear();
-            }
-            unfreezes |= ends;
-            if ends || !unfreezes {
-                log.updates.push((step, updates.iter().map(update).collect()));
+        Ok(Line { number, step, value })
+    };
+    (1..)
+        .zip(bytes.split_inclusive(|&byte| byte == b'\n'))
+        .map(line)
+        .collect()
+}
+
+impl Log {
+    /// What the lines of this file say of each parameter.
+    pub(super) fn of(path: &Path, lines: &[Line]) -> Result<Self, Error> {
+        let mut log = Self::default();
+        let mut trained: Vec<(usize, Vec<String>)> = Vec::new();
+        let mut unfreezes = false;
+        for line in lines {
+            let (step, value) = (line.step, &line.value);
+            if let Some(components) = line.components() {
+                let names = components.iter().map(|c| c["name"].as_str().unwrap_or_default());
+                trained.push((line.number, names.map(str::to_owned).collect()));
+                log.steps.push(logged_step(step, value, components));
+            } else if let Some(updates) = value["updates"].as_array() {
+                let ends = value["unfreezing_iteration"].is_u64();
+                if ends && !unfreezes {
+                    log.updates.clear();
+                }
+                unfreezes |= ends;
+                if ends || !unfreezes {
+                    log.updates.push((step, updates.iter().map(update).collect()));
+                }
             }
         }
-    }
-    let all = trained.iter().max_by_key(|(_, names)| names.len());
-    log.names = all.map(|(_, names)| names.clone()).unwrap_or_default();
-    for (step, (number, names)) in log.steps.iter_mut().zip(&trained) {
-        let Some(places) = places(names, &log.names) else {
-            return Err(Error::Report(format!(
-                "{} line {number}: parameters that the step with the most of them does not have, or in another order",
-                path.display()
-            )));
-        };
-        for values in [&mut step.norms, &mut step.scales] {
-            *values = spread(values, &places, log.names.len());
+        let all = trained.iter().max_by_key(|(_, names)| names.len());
+        log.names = all.map(|(_, names)| names.clone()).unwrap_or_default();
+        for (step, (number, names)) in log.steps.iter_mut().zip(&trained) {
+            let Some(places) = places(names, &log.names) else {
+                return Err(Error::Report(format!(
+                    "{} line {number}: parameters that the step with the most of them does not have, or in another order",
+                    path.display()
+                )));
+            };
+            for values in [&mut step.norms, &mut step.scales] {
+                *values = spread(values, &places, log.names.len());
+            }
         }
+        Ok(log)
     }
-    Ok(Some(log))
 }
 
 /// Where these names stand among all, if they do, in the same order.

@@ -1,8 +1,7 @@
 //! Figures of how far the layers moved, of runs under `--log-updates`.
 
-use super::analysis::{Condition, Task};
-use super::figures::{blank, file_name};
-use super::logs::group;
+use super::figures::blank;
+use super::logs::{Subject, group, over};
 use super::series::{Log, Update};
 use crate::report::Figure;
 use crate::report::figure::{Line, Panel, Panels, Scale, panels};
@@ -12,7 +11,7 @@ use crate::study::stats::mean;
 type Of = fn(&Update, usize) -> f64;
 
 /// The largest distance over each layer's components, the paper's figure 2: as root mean square and as cosine distance.
-pub(super) fn updates(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log]) -> Vec<Figure> {
+pub(super) fn updates(subject: &Subject<'_>, logs: &[&Log]) -> Vec<Figure> {
     let logs: Vec<&Log> = logs
         .iter()
         .copied()
@@ -35,13 +34,13 @@ pub(super) fn updates(task: &Task<'_>, condition: &Condition<'_>, logs: &[&Log])
         }),
     ];
     let figure = |(kind, what, of): (&str, &str, Of)| {
-        let title = format!("{}, {}: {what} of each layer", task.name, condition.name);
+        let title = subject.title(&format!("{what} of each layer"));
+        let over = over("mean", logs.len());
         Figure {
-            name: file_name(&[&task.name, &condition.name, kind]),
+            name: subject.file_name(kind),
             caption: format!(
-                "{title} at evaluations, under gradual unfreezing at the end of each iteration: the largest over the layer's components, \
-                 mean over {} runs (the paper's figure 2). A layer that has not moved has no mark.",
-                logs.len()
+                "{title} at evaluations, under gradual unfreezing at the end of each iteration: the largest over the layer's \
+                 components{over} (the paper's figure 2). A layer that has not moved has no mark."
             ),
             svg: panels(&Panels {
                 title,

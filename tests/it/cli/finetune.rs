@@ -133,7 +133,8 @@ fn messages_go_to_stderr_and_results_to_stdout() {
     let ran = ran(command);
     let expected = format!(
         "72 examples to train on, 50 to evaluate on; 3 steps, clipping component:0.05, 2 threads; writing to {}; after Ctrl-C the \
-         same command with --resume goes on from the last checkpoint\n",
+         same command with --resume goes on from the last checkpoint\nfigures and tables of the run: cwgnc report {}\n",
+        run.display(),
         run.display()
     );
     assert!(ran.stderr.ends_with(&expected), "{}", ran.stderr);

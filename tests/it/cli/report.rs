@@ -378,7 +378,11 @@ fn folders_that_are_no_study() {
     let dir = scratch::folder("report-none");
     let nothing = dir.join("nothing");
     report(&nothing, &[]).refused(&dir, 2, "DIR/nothing: there is no such folder");
-    report(&dir, &[]).refused(&dir, 2, "DIR: not the folder of a study: it has no results.jsonl");
+    report(&dir, &[]).refused(
+        &dir,
+        2,
+        "DIR: neither the folder of a study, with results.jsonl, nor of a run, with run.json and log.jsonl",
+    );
     fs::write(dir.join("study.toml"), "").unwrap();
     let message = "DIR: no run of the study has ended: begin it, or go on with it (cwgnc study --resume)";
     report(&dir, &[]).refused(&dir, 2, message);
