@@ -8,7 +8,7 @@ use super::clip::args::Clip;
 use super::first::First;
 use super::loss::LossArgs;
 use super::machine::VerifyMachine;
-use super::number::{at_least_one, below_one, not_negative, positive};
+use super::number::{at_least_one, below_one, epochs, not_negative, positive, threads};
 use super::oracle::args as oracle;
 use super::patience::PatienceArgs;
 use super::predict::args::Predict;
@@ -164,7 +164,7 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "LR", default_value = "2e-5", value_parser = not_negative, help_heading = "Training")]
     pub(super) learning_rate: f64,
     /// Passes over the training set; may be a fraction
-    #[arg(long, visible_alias = "epochs", value_name = "N", default_value_t = 3.0, value_parser = not_negative, help_heading = "Training")]
+    #[arg(long, visible_alias = "epochs", value_name = "N", default_value_t = 3.0, value_parser = epochs, help_heading = "Training")]
     pub(super) num_train_epochs: f64,
     /// Stop after N optimiser steps, whatever the epochs say; 0 writes the freshly initialised model
     #[arg(long, value_name = "N", help_heading = "Training")]
@@ -341,7 +341,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one, help_heading = "Machine")]
     pub(super) per_device_eval_batch_size: usize,
     /// Threads [default: RAYON_NUM_THREADS, or one for each core]; no number changes with it
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Machine")]
     pub(super) threads: Option<usize>,
 }
 

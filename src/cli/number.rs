@@ -22,6 +22,19 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
     checked(text, "above 0", |x| x > 0.0)
 }
 
+/// A number of at least 0, small enough that steps can be counted with it.
+pub(super) fn epochs(text: &str) -> Result<f64, String> {
+    checked(text, "from 0 to 1e6", |x| (0.0..=1e6).contains(&x))
+}
+
+/// A count of threads: many more than a machine has cores take minutes to start.
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1024) => Ok(n),
+        _ => Err("must be a whole number from 1 to 1024".to_owned()),
+    }
+}
+
 /// A number in `[0, 1)`.
 pub(super) fn below_one(text: &str) -> Result<f64, String> {
     checked(text, "in [0, 1)", |x| (0.0..1.0).contains(&x))

@@ -110,16 +110,24 @@ pub(super) fn verdict(named: &NamedCase, candidate: &Candidate, answer: &str) ->
 /// A file that is no case.
 fn unreadable(path: &Path, problem: String) -> Judged {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    without_case(
+        name.trim_end_matches(EXTENSION).trim_end_matches('.'),
+        Outcome::Cannot(problem),
+    )
+}
+
+/// What became of something that is no case, under a name.
+pub(super) fn without_case(name: &str, outcome: Outcome) -> Judged {
     let case = crate::oracle::Case::new(crate::clip::ClipPolicy::none(), Vec::new());
     Judged {
         named: NamedCase {
-            name: name.trim_end_matches(EXTENSION).trim_end_matches('.').to_owned(),
+            name: name.to_owned(),
             pack: String::new(),
             class: String::new(),
             note: String::new(),
             seed: 0,
             case,
         },
-        outcome: Outcome::Cannot(problem),
+        outcome,
     }
 }

@@ -47,6 +47,12 @@ impl fmt::Display for Silence {
     }
 }
 
+/// How long a program is listened to after the last case.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What is wrong with a message that nobody asked for.
+const SURPLUS: &str = "an answer to no case; it must write one for each case, and nothing before it is asked";
+
 /// What the reading thread found.
 enum Message {
     Answer(Vec<u8>),
@@ -58,6 +64,7 @@ enum Message {
 pub(super) struct Program {
     child: Child,
     cases: Option<Sender<Vec<u8>>>,
+    was_asked: bool,
     answers: Receiver<Message>,
     stderr: Arc<Mutex<Vec<u8>>>,
 }
@@ -105,6 +112,7 @@ impl Program {
         Ok(Self {
             child,
             cases: Some(cases),
+            was_asked: false,
             answers,
             stderr,
         })
@@ -112,16 +120,15 @@ impl Program {
 
     /// Asks for the answer to a case, as the bytes of its file; an empty answer declines.
     pub(super) fn ask(&mut self, case: Vec<u8>, limit: Duration) -> Result<Vec<u8>, Silence> {
+        // Of a program that has just begun no message can be told from an answer.
         match self.answers.try_recv() {
             Err(TryRecvError::Empty) => {}
-            Ok(Message::Answer(_)) => {
-                let what =
-                    "an answer to no case; it must write one for each case, and nothing before it is asked";
-                return Err(Silence::Garbage(what.to_owned()));
-            }
+            Ok(Message::Answer(bytes)) if !std::mem::replace(&mut self.was_asked, true) => return Ok(bytes),
+            Ok(Message::Answer(_)) => return Err(Silence::Garbage(SURPLUS.to_owned())),
             Ok(Message::Garbage(what)) => return Err(Silence::Garbage(what)),
             Ok(Message::End) | Err(TryRecvError::Disconnected) => return Err(Silence::Died(self.wait())),
         }
+        self.was_asked = true;
         if let Some(cases) = &self.cases {
             // If the writer has gone, so has the program, and the reader says so.
             let _ = cases.send(case);
@@ -131,6 +138,17 @@ impl Program {
             Ok(Message::Garbage(what)) => Err(Silence::Garbage(what)),
             Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => Err(Silence::Died(self.wait())),
             Err(RecvTimeoutError::Timeout) => Err(Silence::Hung(limit)),
+        }
+    }
+
+    /// Closes its stdin after the last case: it must have nothing more to say. How it exits, and when, is its own affair, for
+    /// the answers are there.
+    pub(super) fn finish(&mut self) -> Result<(), Silence> {
+        self.cases = None;
+        match self.answers.recv_timeout(LAST_WORDS) {
+            Ok(Message::Answer(_)) => Err(Silence::Garbage(SURPLUS.to_owned())),
+            Ok(Message::Garbage(what)) => Err(Silence::Garbage(what)),
+            Ok(Message::End) | Err(_) => Ok(()),
         }
     }
 

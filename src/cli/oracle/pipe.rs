@@ -3,7 +3,7 @@
 use super::super::{Error, print, progress};
 use super::args::{Format, Pipe};
 use super::cases::chosen;
-use super::check::verdict;
+use super::check::{verdict, without_case};
 use super::child::{Program, Silence};
 use super::input::{case, files};
 use super::records;
@@ -45,6 +45,9 @@ pub(in crate::cli) fn command(args: &Pipe) -> Result<u8, Error> {
         if silent == PATIENCE {
             break;
         }
+    }
+    if let Some(outcome) = driver.finish() {
+        judged.push(without_case("after the last case", outcome));
     }
     let suite = Suite {
         judged,
@@ -118,6 +121,13 @@ impl Driver<'_> {
             Ok(candidate) => Ok((verdict(named, &candidate, "the answer"), Some(candidate))),
             Err(outcome) => Ok((outcome, None)),
         }
+    }
+
+    /// What is wrong with the program after the last case, if something is.
+    fn finish(&mut self) -> Option<Outcome> {
+        let mut program = self.program.take()?;
+        let silence = program.finish().err()?;
+        Some(no_answer(&silence, &program))
     }
 
     /// Its answer, if it gives one.

@@ -103,7 +103,7 @@ impl Condition<'_> {
 
 /// Analyses every task, in the order of the records.
 ///
-/// A task of a study that is not finished may lack the control; it is left out, and its name is among those that come second.
+/// A task of a study that is not finished may lack the control: what is done about it is among the notes that come second.
 pub(super) fn analyse<'r>(
     records: &'r Records,
     args: &Report,
@@ -126,14 +126,32 @@ pub(super) fn analyse<'r>(
         let mut of_task = runs.iter().filter(|run| run.task == *name);
         runs.len() == records.planned || of_task.any(|run| run.condition == control)
     };
-    let (whole, without): (Vec<String>, Vec<String>) = tasks.into_iter().partition(has_control);
-    if whole.is_empty() {
-        return Err(Error::Usage(format!(
-            "no run of the control {control} has ended yet; --control names another condition"
-        )));
+    let (mut whole, without): (Vec<String>, Vec<String>) = tasks.into_iter().partition(has_control);
+    let mut notes: Vec<String> = without
+        .iter()
+        .map(|task| format!("{task} is left out, for no run of the control {control} has ended there"))
+        .collect();
+    let first = &runs[0].condition;
+    let stand_in = if whole.is_empty() {
+        notes = vec![format!(
+            "no run of the control {control} has ended, and {first} stands in its place"
+        )];
+        whole = without;
+        first
+    } else {
+        &control
+    };
+    let mut analysed = Vec::new();
+    for name in &whole {
+        // Where another stands in for the control, a task may still lack that one.
+        if runs
+            .iter()
+            .any(|run| run.task == *name && run.condition == *stand_in)
+        {
+            analysed.push(task(name, runs, stand_in, args)?);
+        }
     }
-    let whole = whole.iter().map(|name| task(name, runs, &control, args));
-    Ok((whole.collect::<Result<_, _>>()?, without))
+    Ok((analysed, notes))
 }
 
 /// Each name once, in the order in which they are met.

@@ -35,8 +35,8 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
         ));
     }
     let records = records::read(&args.dir)?;
-    let (tasks, without) = analysis::analyse(&records, args)?;
-    let unfinished = records.unfinished(&without);
+    let (tasks, notes) = analysis::analyse(&records, args)?;
+    let unfinished = records.unfinished(&notes);
     if let (Some(text), false) = (&unfinished, args.quiet) {
         progress::say(&format!("warning: {text}"));
     }

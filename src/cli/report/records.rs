@@ -44,18 +44,12 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// What a report on a study says that has not come to its end; `without` are tasks that it leaves out.
-    pub(super) fn unfinished(&self, without: &[String]) -> Option<String> {
+    /// What a report on a study says that has not come to its end, with notes on what it lacks.
+    pub(super) fn unfinished(&self, notes: &[String]) -> Option<String> {
         let (done, all) = (self.runs.len(), self.planned);
-        let left_out = match without {
-            [] => String::new(),
-            names => format!(
-                "; without {}, where no run of the control has ended",
-                names.join(", ")
-            ),
-        };
+        let notes: String = notes.iter().flat_map(|note| ["; ", note]).collect();
         (done < all).then(|| {
-            format!("the study is not finished: {done} of {all} runs have ended, and this report is of these{left_out}")
+            format!("the study is not finished: {done} of {all} runs have ended, and this report is of these{notes}")
         })
     }
 }

@@ -208,6 +208,27 @@ fn a_program_that_writes_garbage() {
     );
 }
 
+/// A program that answers right, and then once more.
+#[test]
+fn an_answer_after_the_last_case() {
+    let files = Files::new("pipe_surplus");
+    let program = env!("CARGO_BIN_EXE_cwgnc");
+    let answer = format!("'{program}' answer");
+    let (code, out, _) = shell(&files, &answer, &[]);
+    assert_eq!(code, 0, "{out}");
+    for (more, message) in [
+        (r"printf '\0\0\0\0\0\0\0\0'", "an answer to no case"),
+        ("echo done", "`done\\n`, then the end"),
+    ] {
+        let (code, out, _) = shell(&files, &format!("{answer}; {more}"), &[]);
+        assert_eq!(code, 1, "{out}");
+        assert!(
+            out.contains("after the last case: NO_ANSWER") && out.contains(message),
+            "{out}"
+        );
+    }
+}
+
 #[test]
 fn a_program_that_declines_everything() {
     let files = Files::new("pipe_declines");
