@@ -1,4 +1,4 @@
-//! From plain records to Markdown, LaTeX, CSV, SVG, HTML and event files of TensorBoard.
+//! From plain records to Markdown, LaTeX, CSV, SVG, HTML and event files of `TensorBoard`.
 //!
 //! A report is a [`Document`]: headings, paragraphs, tables and figures in reading order. [`markdown()`] and [`html()`] write it,
 //! [`latex()`] its tables,

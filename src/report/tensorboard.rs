@@ -1,6 +1,6 @@
-//! Event files of TensorBoard: numbers by step.
+//! Event files of `TensorBoard`: numbers by step.
 //!
-//! A file is a sequence of TFRecords: length (8 bytes, little-endian), masked CRC-32C of the length, data, masked CRC-32C of
+//! A file is a sequence of `TFRecords`: length (8 bytes, little-endian), masked CRC-32C of the length, data, masked CRC-32C of
 //! the data. The data are `Event` messages of protocol buffers; the first one names the version.
 
 /// Numbers of one step.
@@ -82,7 +82,7 @@ fn record(data: &[u8]) -> Vec<u8> {
     record
 }
 
-/// The checksum as TFRecord stores it: rotated, and a constant added, lest checksums of checksums be taken.
+/// The checksum as `TFRecord` stores it: rotated, and a constant added, lest checksums of checksums be taken.
 fn masked(bytes: &[u8]) -> u32 {
     crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -131,8 +131,8 @@ mod tests {
             varint(&mut bytes, number);
             bytes
         };
-        // 300 = 2 * 128 + 44.
-        assert_eq!((written(127), written(300)), (vec![127], vec![0x80 | 44, 2]));
+        // 300 = 2 * 128 + 44, and 44 with the highest bit is 0xac.
+        assert_eq!((written(127), written(300)), (vec![127], vec![0xac, 2]));
         assert_eq!(written(u64::MAX).len(), 10);
     }
 }

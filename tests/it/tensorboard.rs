@@ -1,4 +1,4 @@
-//! Event files of TensorBoard, against bytes that its own writer made (`fixtures/make/tensorboard_events.py`).
+//! Event files of `TensorBoard`, against bytes that its own writer made (`fixtures/make/tensorboard_events.py`).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,7 +20,7 @@ fn the_bytes_of_its_own_writer() {
         event(
             1,
             &[
-                ("train/loss", 0.6931),
+                ("train/loss", 0.7125),
                 ("train/learning_rate", 2e-5),
                 ("grad_norm/é", -1.5),
             ],

@@ -36,9 +36,13 @@ fn lines() -> Vec<Value> {
     ]
 }
 
-fn write_log(dir: &Path, lines: &[Value]) {
+fn joined(lines: &[Value]) -> String {
     let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
-    fs::write(dir.join("log.jsonl"), lines.concat()).unwrap();
+    lines.concat()
+}
+
+fn write_log(dir: &Path, lines: &[Value]) {
+    fs::write(dir.join("log.jsonl"), joined(lines)).unwrap();
 }
 
 /// The folder of such a run, which came to its end.
@@ -218,7 +222,7 @@ fn damage_is_named() {
     let changed = |change: &dyn Fn(&mut Vec<Value>)| {
         let mut lines = lines();
         change(&mut lines);
-        lines.iter().map(|line| format!("{line}\n")).collect::<String>()
+        joined(&lines)
     };
     let of =
         |at: usize, key: &'static str, value: Value| changed(&move |lines| lines[at][key] = value.clone());

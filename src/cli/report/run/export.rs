@@ -1,4 +1,4 @@
-//! A run's numbers for other programs: CSV, the state of transformers' `Trainer`, events of TensorBoard.
+//! A run's numbers for other programs: CSV, the state of transformers' `Trainer`, events of `TensorBoard`.
 
 use super::super::series::Line;
 use super::read::{Run, STEP};
@@ -110,7 +110,7 @@ fn names<'a>(run: &'a Run, line: &Line) -> Vec<&'a str> {
     metrics.filter(|name| line.value.get(*name).is_some()).collect()
 }
 
-/// TensorBoard's events, with the tags that transformers gives them; of each parameter the gradient's norm before
+/// `TensorBoard`'s events, with the tags that transformers gives them; of each parameter the gradient's norm before
 /// clipping and the scale.
 pub(super) fn events(run: &Run) -> Vec<Event> {
     let event = |line: &Line| {

@@ -13,7 +13,7 @@ use crate::report::{html, markdown, tensorboard::tensorboard};
 use read::Run;
 use std::path::Path;
 
-/// The file with TensorBoard's events, whose name has to hold `tfevents`.
+/// The file with `TensorBoard`'s events, whose name has to hold `tfevents`.
 const EVENTS: &str = "events.out.tfevents.0.cwgnc";
 /// What a report writes beside its figures.
 pub(in crate::cli) const WRITTEN: [&str; 5] = [

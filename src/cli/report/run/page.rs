@@ -164,7 +164,7 @@ fn understood(record: &Value) -> Option<Table> {
         let mut line = format!("{examples} examples, {cut} of them cut off, {blank} with a blank text");
         let others = list(&file["columns_not_used"]);
         if !others.is_empty() {
-            line += &format!("; columns not used: {others}");
+            line = format!("{line}; columns not used: {others}");
         }
         add(&number("file"), line);
     }
