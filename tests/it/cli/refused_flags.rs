@@ -40,7 +40,12 @@ fn values_out_of_range() {
     }
     let not_negative = "must be at least 0";
     refused("--weight-decay", "-0.1", "--weight-decay <DECAY>", not_negative);
-    refused("--num-train-epochs", "-1", "--num-train-epochs <N>", not_negative);
+    refused(
+        "--num-train-epochs",
+        "-1",
+        "--num-train-epochs <N>",
+        "must be from 0 to 1e6",
+    );
     refused(
         "--adam-epsilon",
         "nan",
