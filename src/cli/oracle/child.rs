@@ -120,15 +120,15 @@ impl Program {
 
     /// Asks for the answer to a case, as the bytes of its file; an empty answer declines.
     pub(super) fn ask(&mut self, case: Vec<u8>, limit: Duration) -> Result<Vec<u8>, Silence> {
-        // Of a program that has just begun no message can be told from an answer.
+        let is_first = !std::mem::replace(&mut self.was_asked, true);
         match self.answers.try_recv() {
             Err(TryRecvError::Empty) => {}
-            Ok(Message::Answer(bytes)) if !std::mem::replace(&mut self.was_asked, true) => return Ok(bytes),
+            // Of a program that has just begun no message can be told from an answer.
+            Ok(Message::Answer(bytes)) if is_first => return Ok(bytes),
             Ok(Message::Answer(_)) => return Err(Silence::Garbage(SURPLUS.to_owned())),
             Ok(Message::Garbage(what)) => return Err(Silence::Garbage(what)),
             Ok(Message::End) | Err(TryRecvError::Disconnected) => return Err(Silence::Died(self.wait())),
         }
-        self.was_asked = true;
         if let Some(cases) = &self.cases {
             // If the writer has gone, so has the program, and the reader says so.
             let _ = cases.send(case);
