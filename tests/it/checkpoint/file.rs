@@ -69,7 +69,7 @@ fn what_cannot_be_written_or_read_is_named_with_the_system_reason() {
     assert_eq!(text(&dir, read(&absent)), format!("cannot read {missing}"));
     assert_eq!(
         text(&dir, read(dir.path())),
-        "cannot read DIR: Is a directory (os error 21)"
+        "cannot read DIR: it is a folder, not a file"
     );
     assert_eq!(
         text(&dir, write_atomic(&dir.path().join(".."), nothing)),

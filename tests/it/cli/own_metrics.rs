@@ -296,7 +296,7 @@ fn a_study_of_numbers() {
             "{resolved}"
         );
     }
-    let message = "task scores: a study compares a metric of which more is better and in which a constant answer has a \
-                   value; mae is none: give --metric another";
+    let message = "task scores: a study cannot compare mae: failed runs are told by a value above that of a constant \
+                   answer, so more must be better; set the metric to accuracy, f1_macro, pearson or another that rises";
     study("mae", &["--metric", "mae"]).refused(&dir, 2, message);
 }
