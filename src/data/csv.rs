@@ -23,7 +23,7 @@ pub(super) fn records(text: &str) -> impl Iterator<Item = Result<Record<'_>, (us
     Records { rest: text, line: 1 }
 }
 
-/// One record, without its line end, that [`records`] reads back as these cells.
+/// One record, without its line end, that the reader reads back as these cells.
 ///
 /// Quoted is what needs it, and beside it what other readers would change: blanks at the ends, and a first character that
 /// would pass for a byte-order mark.

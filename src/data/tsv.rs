@@ -22,7 +22,7 @@ pub(super) fn records(text: &str) -> impl Iterator<Item = Result<Record<'_>, (us
     })
 }
 
-/// One line, without its end, that [`records`] reads back as these cells; `Err` with the place of a cell that no line can
+/// One line, without its end, that the reader reads back as these cells; `Err` with the place of a cell that no line can
 /// hold, for there is no quoting.
 ///
 /// # Errors
