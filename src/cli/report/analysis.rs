@@ -109,8 +109,8 @@ pub(super) fn analyse<'r>(
     args: &Report,
 ) -> Result<(Vec<Task<'r>>, Vec<String>), Error> {
     let runs = &records.runs;
-    let control = control(records, args)?;
-    let tasks = names(runs.iter().map(|run| &run.task));
+    let mut control = control(records, args)?;
+    let mut tasks = names(runs.iter().map(|run| &run.task));
     if let Some(unknown) = args
         .thresholds
         .tasks()
@@ -122,36 +122,30 @@ pub(super) fn analyse<'r>(
             args.thresholds
         )));
     }
-    let has_control = |name: &String| {
-        let mut of_task = runs.iter().filter(|run| run.task == *name);
-        runs.len() == records.planned || of_task.any(|run| run.condition == control)
-    };
-    let (mut whole, without): (Vec<String>, Vec<String>) = tasks.into_iter().partition(has_control);
-    let mut notes: Vec<String> = without
-        .iter()
-        .map(|task| format!("{task} is left out, for no run of the control {control} has ended there"))
-        .collect();
-    let first = &runs[0].condition;
-    let stand_in = if whole.is_empty() {
-        notes = vec![format!(
-            "no run of the control {control} has ended, and {first} stands in its place"
-        )];
-        whole = without;
-        first
-    } else {
-        &control
-    };
-    let mut analysed = Vec::new();
-    for name in &whole {
-        // Where another stands in for the control, a task may still lack that one.
-        if runs
-            .iter()
-            .any(|run| run.task == *name && run.condition == *stand_in)
-        {
-            analysed.push(task(name, runs, stand_in, args)?);
+    let mut notes = Vec::new();
+    if runs.len() < records.planned {
+        let has = |task: &String, condition: &String| {
+            let mut of_task = runs.iter().filter(|run| run.task == *task);
+            of_task.any(|run| run.condition == *condition)
+        };
+        if !tasks.iter().any(|task| has(task, &control)) {
+            let first = runs[0].condition.clone();
+            notes.push(format!(
+                "no run of the control {control} has ended, and {first} stands in its place"
+            ));
+            control = first;
         }
+        let (whole, without): (Vec<String>, Vec<String>) =
+            tasks.into_iter().partition(|task| has(task, &control));
+        notes.extend(
+            without
+                .iter()
+                .map(|task| format!("{task} is left out, for no run of {control} has ended there")),
+        );
+        tasks = whole;
     }
-    Ok((analysed, notes))
+    let analysed = tasks.iter().map(|name| task(name, runs, &control, args));
+    Ok((analysed.collect::<Result<_, _>>()?, notes))
 }
 
 /// Each name once, in the order in which they are met.

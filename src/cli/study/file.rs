@@ -69,7 +69,8 @@ pub(super) fn read(place: &str, text: &str, flags: &Flags) -> Result<StudyFile, 
 /// that are `given` there.
 pub(in crate::cli) fn read_run(path: &Path, given: &[OsString]) -> Result<Vec<String>, Error> {
     let (place, flags) = (path.display().to_string(), Flags::of_one_run());
-    let text = String::from_utf8_lossy(&checkpoint::read(path)?).into_owned();
+    let text = String::from_utf8(checkpoint::read(path)?)
+        .map_err(|_| Error::Usage(format!("{place}: not UTF-8, as TOML must be")))?;
     let reader = Reader {
         place: &place,
         text: &text,

@@ -258,7 +258,7 @@ fn a_merge_stays_in_its_folder() {
         .0;
     let out = dir.join("out");
     let merge = |part: &Path| cwgnc(&["study", "merge", text(part), "--output", text(&out)]);
-    for run in ["../../secret", "/tmp/anything", "train/control/seed-99", ""] {
+    for run in ["../../secret", "/elsewhere", "train/control/seed-99", ""] {
         let (before, after) = first.split_once("\"run\":\"").unwrap();
         let (_, after) = after.split_once('"').unwrap();
         fs::write(&journal, format!("{before}\"run\":\"{run}\"{after}}}\n")).unwrap();
@@ -289,15 +289,21 @@ fn a_merge_stays_in_its_folder() {
     for (name, text_of_file) in [("merging", "my notes"), ("results.jsonl", "mine")] {
         fs::write(theirs.join(name), text_of_file).unwrap();
     }
-    for mark in ["my notes", "cwgnc study merge works here\n"] {
+    // First what is there is ours by name and the mark is not, then the other way round.
+    for (mark, more) in [
+        ("my notes", &[][..]),
+        ("cwgnc study merge works here\n", &["thesis.tex"]),
+    ] {
         fs::write(theirs.join("merging"), mark).unwrap();
-        fs::write(theirs.join("thesis.tex"), "mine").unwrap();
+        for name in more {
+            fs::write(theirs.join(name), "mine").unwrap();
+        }
         let refused = cwgnc(&["study", "merge", text(&part), "--output", text(&theirs)]);
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
         assert!(refused.stderr.contains("is not empty"), "{}", refused.stderr);
         assert_eq!(
             listing(&theirs),
-            ["merging", "results.jsonl", "runs", "thesis.tex"]
+            [&["merging", "results.jsonl", "runs"], more].concat()
         );
         assert_eq!(listing(&theirs.join("runs")), ["mine"]);
     }

@@ -64,6 +64,41 @@ fn number(condition: &Value, key: &str) -> f64 {
         .unwrap_or_else(|| panic!("no {key} in {condition}"))
 }
 
+/// The pairs are seeds 1 to 3, for seed 4 of the control stopped, in whatever order the lines stand: differences 3/8, 1/4, 3/8
+/// with mean 1/3 and Σ (d - d̄)² = 1/96, so t = (1/3) / √(1/96 / 2 / 3) = 8, and with two degrees of freedom
+/// p = 1 - 8/√66. All three are positive: W = 6, p = 2/2³.
+#[test]
+fn pairs_are_of_one_seed() {
+    let mut lines = records();
+    lines[4..].reverse();
+    let dir = study("report-pairs", &lines);
+    let (_, other) = conditions(&dir, &[]);
+    for (key, expected) in [
+        ("pairs", 3.0),
+        ("paired_t", 8.0),
+        ("paired_t_df", 2.0),
+        ("paired_t_p", 1.0 - 8.0 / 66.0_f64.sqrt()),
+        ("paired_t_p_holm", 1.0 - 8.0 / 66.0_f64.sqrt()),
+        ("wilcoxon_w", 6.0),
+        ("wilcoxon_p", 0.25),
+        ("wilcoxon_p_holm", 0.25),
+    ] {
+        assert_close(number(&other, key), expected, 1e-9);
+    }
+}
+
+/// A finished study in which a task has no run of the control cannot be compared.
+#[test]
+fn a_task_without_the_control() {
+    let mut lines = records();
+    let mut alone = line("component-0.05", 1, Some(0.75));
+    alone["task"] = "mrpc".into();
+    alone["run"] = "mrpc/component-0.05/seed-1".into();
+    lines.push(alone);
+    let dir = study("report-no-control", &lines);
+    report(&dir, &[]).refused(&dir, 1, "task mrpc has no run of the control control");
+}
+
 /// Mean 5/12; squared deviations 1/36 + 2/144 = 1/24. All four control runs failed (0.5 is not above 0.5), none of the others:
 /// C(8,4) = 70 tables, of which two are as extreme. Every value of the other condition is larger: of C(7,3) = 35 orders,
 /// the two most extreme would count, but values are tied, so the normal approximation is used.
