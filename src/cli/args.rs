@@ -5,6 +5,7 @@
 use super::bench::Bench;
 use super::choice::{Dtype, EvalStrategy, Optimizer, ProblemType, SaveDtype, SaveStrategy};
 use super::clip::args::Clip;
+use super::completions::Completions;
 use super::first::First;
 use super::loss::LossArgs;
 use super::machine::VerifyMachine;
@@ -61,6 +62,7 @@ pub(super) enum Command {
     Expect(oracle::Expect),
     Pipe(oracle::Pipe),
     Answer(oracle::Answer),
+    Completions(Completions),
 }
 
 /// Fine-tune a model on a task and write the model and an honest record.

@@ -274,6 +274,11 @@ impl<'a, T: Real> Job<'a, T> {
         }
         let all = output::write_results(&self.output, &train, &eval)?;
         self.progress.wipe();
+        if let Some(step) = best_step {
+            self.progress.message(&format!(
+                "the best evaluation was after step {step}: its model is written"
+            ));
+        }
         let totals = self.totals;
         Ok(Trained { scores, totals, all })
     }

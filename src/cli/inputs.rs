@@ -54,7 +54,9 @@ impl<T: Real> Inputs<T> {
         let dev = sets.split_off(usize::from(corpus.train.is_some()));
         let train = sets.pop().unwrap_or_default();
         let (model, report, head) = load::<T>(args, &config, &folder.config, &corpus)?;
-        args.stabilise.check_freeze(&model)?;
+        if let Some(note) = args.stabilise.check_freeze(&model)? {
+            progress.message(&note);
+        }
         let reading = Reading::of(&corpus, max_tokens);
         let criterion = args.loss.criterion(&reading, &train)?;
         let weights = criterion.weights.clone();

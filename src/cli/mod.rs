@@ -1,7 +1,7 @@
 //! The command line: the only place that prints, reads the environment or the clock, and where model folders meet
 //! training.
 //!
-//! One file a command (`finetune`, `evaluate`, `inspect`, `tasks`, `bench`; `machine` for `verify-machine`; `first` for none) or a folder (`predict`, `pretrain`, `clip`, `oracle` for the
+//! One file a command (`finetune`, `evaluate`, `inspect`, `tasks`, `bench`, `completions`; `machine` for `verify-machine`; `first` for none) or a folder (`predict`, `pretrain`, `clip`, `oracle` for the
 //! commands of the judge, `study` for many runs at once, `report` for their tables and figures), and what they share: `args`,
 //! `choice` and `number` (the flags; `schedule` has those of the learning rate, `loss` those of the loss, `patience` those for stopping early, `stabilise` those for what others do for stability), `task`, `corpus` and `inputs` (from
 //! flags to tokenised sequences and a model), `plan` and `training` (the steps), `score` (outputs to metrics),
@@ -16,6 +16,7 @@ mod checksums;
 mod choice;
 mod class_report;
 mod clip;
+mod completions;
 mod configured;
 mod corpus;
 mod evaluate;
@@ -81,6 +82,7 @@ pub fn main() -> ExitCode {
         args::Command::Tasks(args) => tasks::command(&args).map(|()| 0),
         args::Command::Bench(args) => bench::command(&args).map(|()| 0),
         args::Command::VerifyMachine(args) => machine::command(&args),
+        args::Command::Completions(args) => completions::command(&args).map(|()| 0),
         args::Command::Cases(args) => oracle::cases::command(&args).map_err(Error::judging),
         args::Command::Check(args) => oracle::check::command(&args).map_err(Error::judging),
         args::Command::Identify(args) => oracle::identify::command(&args).map_err(Error::judging),

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use std::ffi::OsString;
 
 /// Flags of `run_glue.py` and `run_mlm.py` that have no place here, and what to do.
-const TIPS: [(&str, &str); 20] = [
+const TIPS: [(&str, &str); 25] = [
     ("max-grad-norm", "write --clip global:C for a maximum norm of C"),
     ("do-train", "leave it out: finetune trains"),
     (
@@ -60,6 +60,14 @@ const TIPS: [(&str, &str); 20] = [
         "report-to",
         "leave it out: log.jsonl in the output folder has every number",
     ),
+    (
+        "logging-dir",
+        "leave it out; cwgnc report RUN --tensorboard writes event files",
+    ),
+    ("lr", "write --learning-rate"),
+    ("train-batch-size", "write --per-device-train-batch-size"),
+    ("eval-batch-size", "write --per-device-eval-batch-size"),
+    ("lr-scheduler-kwargs", "write --lr-end and --lr-power"),
 ];
 
 /// The command line with the flags of the command spelled as here.
@@ -83,6 +91,7 @@ pub(super) fn corrected(words: impl Iterator<Item = OsString>) -> Result<Vec<OsS
             arg.get_long() == Some(name) || aliases.contains(&name)
         })
     };
+    let mut foreign = Vec::new();
     for word in words.iter_mut().skip(2).take_while(|word| *word != "--") {
         let Some(flag) = word.to_str().and_then(|word| word.strip_prefix("--")) else {
             continue;
@@ -98,8 +107,13 @@ pub(super) fn corrected(words: impl Iterator<Item = OsString>) -> Result<Vec<OsS
         if is_known(&name) {
             *word = format!("--{name}{value}").into();
         } else if let Some((_, tip)) = TIPS.iter().find(|(known, _)| *known == name) {
-            return Err(Error::Usage(format!("--{written} is not a flag of cwgnc: {tip}")));
+            foreign.push(format!("--{written} is not a flag of cwgnc: {tip}"));
         }
     }
-    Ok(words)
+    // All of them at once: a command line from elsewhere has more than one.
+    if foreign.is_empty() {
+        Ok(words)
+    } else {
+        Err(Error::Usage(foreign.join("\n")))
+    }
 }

@@ -121,16 +121,23 @@ impl StabiliserArgs {
         }
     }
 
-    /// Refuses a pattern of `--freeze` that chooses nothing, and patterns that leave nothing to train.
-    pub(super) fn check_freeze<T: Real>(&self, model: &SequenceClassifier<T>) -> Result<(), Error> {
+    /// Refuses a pattern of `--freeze` that chooses nothing, and patterns that leave nothing to train; says what is frozen.
+    pub(super) fn check_freeze<T: Real>(
+        &self,
+        model: &SequenceClassifier<T>,
+    ) -> Result<Option<String>, Error> {
         let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
         for pattern in &self.freeze {
             if !names.iter().any(|name| pattern.fits(name)) {
-                let near = nearest(pattern.as_str(), names.iter().map(String::as_str));
+                let written = pattern.as_str();
+                let prefix = format!("{}.", written.trim_end_matches('.'));
+                let near = if names.iter().any(|name| name.starts_with(&prefix)) {
+                    format!("{prefix}*")
+                } else {
+                    nearest(written, names.iter().map(String::as_str)).join(", ")
+                };
                 return Err(Error::Usage(format!(
-                    "--freeze {}: no parameter of the model has such a name; nearest: {}",
-                    pattern.as_str(),
-                    near.join(", ")
+                    "--freeze {written}: no parameter of the model has such a name; nearest: {near}"
                 )));
             }
         }
@@ -139,7 +146,8 @@ impl StabiliserArgs {
         let groups = unfreeze::groups(model);
         let trained = |(frozen, group): (&bool, &usize)| !*frozen && (!first || *group == 0);
         if frozen.iter().zip(&groups).any(trained) {
-            return Ok(());
+            let (count, all) = (frozen.iter().filter(|frozen| **frozen).count(), names.len());
+            return Ok((count > 0).then(|| format!("{count} of {all} parameters are frozen")));
         }
         let left = if first {
             "nothing of the classifier, which gradual unfreezing trains first"

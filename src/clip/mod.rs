@@ -1,5 +1,11 @@
 //! Gradient clipping: one call, once for each optimiser step, on the accumulated gradient.
 //!
+//! Component-wise gradient norm clipping, as published, is one line; [`cwgnc`](cwgnc()) is that line as code:
+//!
+//! ```text
+//! g ← g · min(1, c / (‖g‖₂ + 1e-6))      for the gradient g of each component, by itself
+//! ```
+//!
 //! A policy is data, and it has four parts:
 //!
 //! ```text
@@ -24,6 +30,7 @@
 mod adaptive;
 mod checks;
 mod convention;
+mod cwgnc;
 mod decision;
 mod edge;
 mod element;
@@ -51,6 +58,7 @@ pub mod text;
 mod threshold;
 
 pub use convention::Convention;
+pub use cwgnc::cwgnc;
 pub use edge::{Confine, Edge};
 pub use element::Element;
 #[cfg(feature = "cli")]

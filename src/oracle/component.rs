@@ -1,12 +1,12 @@
 //! Which elements share a norm, worked out from names and shapes a second time.
 //!
-//! A member is a regular pattern of elements in a tensor: a first element and, for each axis that is summed over, a
-//! length and a stride. A whole tensor is one axis of stride 1.
+//! A [`Member`] is a regular pattern of elements in a tensor. A whole tensor is one axis of stride 1.
 
 use super::case::{Case, OracleError};
+use super::member::Member;
 use super::path;
-use super::tensor::{Data, Tensor};
-use crate::clip::{ClipPolicy, Extent, Partition, Role, Selection, Separator};
+use super::tensor::Tensor;
+use crate::clip::{ClipPolicy, Partition, Role, Selection, Separator};
 use std::collections::{HashMap, HashSet};
 
 /// Elements that share one norm.
@@ -18,77 +18,6 @@ pub struct Component {
     pub threshold: Option<f64>,
     /// Its parts, in the order of the tensors.
     pub members: Vec<Member>,
-}
-
-/// The elements of one tensor in a component.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// The tensor, as an index into the case's gradients.
-    pub tensor: usize,
-    /// Whether the elements count in the norm.
-    pub counted: bool,
-    /// Whether they are scaled.
-    pub scaled: bool,
-    /// The first element.
-    first: usize,
-    /// Length and stride of the axes, outer to inner.
-    axes: Vec<(usize, usize)>,
-}
-
-impl Member {
-    /// Elements.
-    pub fn len(&self) -> usize {
-        self.axes.iter().map(|&(length, _)| length).product()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How much of a tensor, or of a unit, it is.
-    pub(super) fn extent(&self) -> Extent {
-        let lengths: Vec<usize> = self.axes.iter().map(|&(length, _)| length).collect();
-        Extent::of(&lengths)
-    }
-
-    /// Where the `k`th element lies in its tensor.
-    #[inline]
-    pub fn index(&self, mut k: usize) -> usize {
-        // Nearly every member is one axis, and needs no division.
-        if let [(_, stride)] = self.axes[..] {
-            return self.first + k * stride;
-        }
-        let mut index = self.first;
-        for &(length, stride) in self.axes.iter().rev() {
-            index += k % length * stride;
-            k /= length;
-        }
-        index
-    }
-
-    /// The elements: those of the tensor if they lie together, else a copy.
-    pub(super) fn gather(&self, data: &Data) -> Data {
-        match data {
-            Data::F16(x) => Data::F16(self.pick(x)),
-            Data::Bf16(x) => Data::Bf16(self.pick(x)),
-            Data::F32(x) => Data::F32(self.pick(x)),
-            Data::F64(x) => Data::F64(self.pick(x)),
-        }
-    }
-
-    fn pick<B: Copy>(&self, x: &[B]) -> Vec<B> {
-        (0..self.len()).map(|k| x[self.index(k)]).collect()
-    }
-
-    /// The range of the elements, if they lie together.
-    pub fn range(&self) -> Option<std::ops::Range<usize>> {
-        match self.axes[..] {
-            [] => Some(self.first..self.first + 1),
-            [(length, 1)] => Some(self.first..self.first + length),
-            _ => None,
-        }
-    }
 }
 
 impl Component {
@@ -181,6 +110,15 @@ pub fn components(policy: &ClipPolicy, tensors: &[Tensor]) -> Result<Vec<Compone
     Ok(found)
 }
 
+/// Whether a policy's partition can cut all tensors that it does not exclude; cheaper than cutting them.
+pub(super) fn cuts(policy: &ClipPolicy, tensors: &[Tensor]) -> bool {
+    let excluded =
+        |tensor: &Tensor| matches!(treatment(policy, &tensor.name, tensors, tensors.len()), Ok(None));
+    tensors
+        .iter()
+        .all(|tensor| summed(&policy.partition, tensor).is_ok() || excluded(tensor))
+}
+
 /// The first selection that fits, or none for an excluded tensor; so many ties more may be followed.
 fn treatment<'a>(
     policy: &'a ClipPolicy,
@@ -267,12 +205,23 @@ fn parts(
         let cuts = path::cuts(name);
         (path::module(name, &cuts), path::layer(name, &cuts))
     };
-    let rank = tensor.shape.len();
-    let summed: Vec<usize> = match partition {
+    match partition {
         Partition::Global => return whole("global"),
         Partition::Parameter => return whole(name),
         Partition::Module => return whole(module),
         Partition::Layer => return whole(layer.unwrap_or(module)),
+        _ => {}
+    }
+    Ok(units(&id(name), &tensor.shape, &summed(partition, tensor)?))
+}
+
+/// The axes over which a unit's elements are summed; all of them for partitions that do not cut tensors.
+fn summed(partition: &Partition, tensor: &Tensor) -> Result<Vec<usize>, OracleError> {
+    let rank = tensor.shape.len();
+    Ok(match partition {
+        Partition::Global | Partition::Parameter | Partition::Module | Partition::Layer => {
+            (0..rank).collect()
+        }
         Partition::Row if rank < 2 => (0..rank).collect(),
         Partition::Row => (1..rank).collect(),
         Partition::OptaxUnit => {
@@ -288,8 +237,7 @@ fn parts(
             return Err(uncut(partition, tensor));
         }
         Partition::Axes(axes) => axes.clone(),
-    };
-    Ok(units(&id(name), &tensor.shape, &summed))
+    })
 }
 
 fn uncut(partition: &Partition, tensor: &Tensor) -> OracleError {

@@ -65,7 +65,7 @@ impl Total {
     pub fn of(statistic: Statistic, x: Slice<'_>) -> Self {
         let mut total = Self::new(statistic);
         total.elements = x.len() as u64;
-        let squares = matches!(statistic, Statistic::Rms | Statistic::Mean) || statistic == Statistic::L2;
+        let squares = is_of_squares(statistic);
         total.sum = bins::sum(x, if squares { Power::Two } else { Power::One });
         if statistic == Statistic::MAX {
             total.largest = bins::largest(x);
@@ -81,6 +81,11 @@ impl Total {
     /// If the statistics differ.
     pub fn merge(&mut self, other: &Self) {
         assert_eq!(self.statistic, other.statistic, "totals of different statistics");
+        self.merge_sum(other);
+    }
+
+    /// Adds another total whose statistic is made of the same sum.
+    pub(super) fn merge_sum(&mut self, other: &Self) {
         self.sum = std::mem::take(&mut self.sum).merge(&other.sum);
         self.largest = self.largest.max(other.largest);
         self.elements += other.elements;
@@ -155,6 +160,11 @@ impl Norm {
     pub fn non_finite(&self) -> u64 {
         self.nan + self.infinite
     }
+}
+
+/// Whether a statistic is made of the sum of squares.
+pub(super) fn is_of_squares(statistic: Statistic) -> bool {
+    matches!(statistic, Statistic::Rms | Statistic::Mean) || statistic == Statistic::L2
 }
 
 /// The statistic of one tensor's elements.

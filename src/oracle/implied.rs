@@ -7,10 +7,10 @@
 //! interval says.
 
 use super::case::Case;
-use super::component::Member;
 use super::expect::{Expected, Function, find};
 use super::format::same;
 use super::interval::Interval;
+use super::member::Member;
 use super::tensor::{Data, Tensor};
 use rayon::prelude::*;
 

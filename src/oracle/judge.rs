@@ -2,7 +2,7 @@
 
 use super::assess::Subject;
 use super::case::{Candidate, Case, OracleError};
-use super::expect::{Expectation, Expected, expect};
+use super::expect::{Expectation, expect};
 use super::format::same;
 use super::identify;
 use super::interval::Interval;
@@ -13,6 +13,7 @@ use super::tensor::Tensor;
 use super::verdict::{Judgement, Mismatch, Place, Verdict};
 use crate::clip::{Clipped, Rule};
 use rayon::prelude::*;
+use std::collections::{HashMap, HashSet};
 
 /// Judges a candidate.
 ///
@@ -172,13 +173,18 @@ fn measure(
 
 /// The candidate's tensors in the order of the case's.
 pub(super) fn pair<'a>(before: &[Tensor], after: &'a [Tensor]) -> Result<Vec<&'a Tensor>, OracleError> {
-    let names = |of: &[Tensor], among: &[Tensor]| -> Vec<String> {
-        let alone = of
-            .iter()
-            .filter(|t| among.iter().all(|other| other.name != t.name));
-        alone.map(|t| t.name.clone()).collect()
-    };
-    let (missing, surplus) = (names(before, after), names(after, before));
+    let mut found: HashMap<&str, &Tensor> = HashMap::with_capacity(after.len());
+    let mut twice = None;
+    for tensor in after {
+        if found.insert(&tensor.name, tensor).is_some() {
+            twice.get_or_insert(tensor);
+        }
+    }
+    let known: HashSet<&str> = before.iter().map(|t| t.name.as_str()).collect();
+    let alone = |t: &&Tensor| !found.contains_key(t.name.as_str());
+    let missing: Vec<String> = before.iter().filter(alone).map(|t| t.name.clone()).collect();
+    let strange = |t: &&Tensor| !known.contains(t.name.as_str());
+    let surplus: Vec<String> = after.iter().filter(strange).map(|t| t.name.clone()).collect();
     if !missing.is_empty() || !surplus.is_empty() {
         return Err(OracleError::Unpaired {
             place: "after",
@@ -186,12 +192,12 @@ pub(super) fn pair<'a>(before: &[Tensor], after: &'a [Tensor]) -> Result<Vec<&'a
             surplus,
         });
     }
+    if let Some(tensor) = twice {
+        return Err(OracleError::Twice(tensor.name.clone()));
+    }
     let mut paired = Vec::with_capacity(before.len());
     for tensor in before {
-        let mut found = after.iter().filter(|t| t.name == tensor.name);
-        let (Some(other), None) = (found.next(), found.next()) else {
-            return Err(OracleError::Twice(tensor.name.clone()));
-        };
+        let other = found[tensor.name.as_str()];
         let form = |t: &Tensor| format!("{} of shape {:?}", t.data.format(), t.shape);
         if other.shape != tensor.shape || other.data.format() != tensor.data.format() {
             return Err(OracleError::Mismatch {
@@ -207,7 +213,8 @@ pub(super) fn pair<'a>(before: &[Tensor], after: &'a [Tensor]) -> Result<Vec<&'a
 
 /// Returned numbers must belong to components; a candidate may leave some out.
 fn strange_ids(expectation: &Expectation, candidate: &Candidate) -> Option<OracleError> {
-    let known = |id: &String| expectation.components.iter().any(|e| e.component.id == *id);
+    let ids: HashSet<&String> = expectation.components.iter().map(|e| &e.component.id).collect();
+    let known = |id: &String| ids.contains(id);
     let norms = candidate.norms.iter().map(|(id, _)| ("norms", id));
     let scales = candidate.scales.iter().map(|(id, _)| ("scales", id));
     let flags = candidate.clipped.iter().map(|(id, _)| ("clipped flags", id));
@@ -226,11 +233,8 @@ fn strange_ids(expectation: &Expectation, candidate: &Candidate) -> Option<Oracl
 
 /// Tensors in no component must not be touched.
 fn untouched(case: &Case, after: &[&Tensor], expectation: &Expectation, list: &mut List) {
-    for (t, (before, after)) in case.before.iter().zip(after).enumerate() {
-        let member = |e: &Expected| e.component.members.iter().any(|m| m.tensor == t);
-        if expectation.components.iter().any(member) {
-            continue;
-        }
+    for t in expectation.outside(case) {
+        let (before, after) = (&case.before[t], after[t]);
         for i in 0..before.data.len() {
             let (x, y) = (before.data.get(i), after.data.get(i));
             if !same(x, y) {

@@ -1,8 +1,8 @@
 //! Every element of a component against what is expected of it.
 
 use super::case::Case;
-use super::component::Member;
 use super::expect::{Expected, Function, find};
+use super::member::Member;
 use super::tally::{Tally, distance, ratio};
 use super::tensor::{Data, Tensor};
 use super::verdict::{Mismatch, Place};

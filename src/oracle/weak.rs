@@ -9,9 +9,10 @@
 //! of them passes.
 
 use super::case::Case;
-use super::component::{Component, Member};
+use super::component::Component;
 use super::declared::{Declared, Reduction};
 use super::format::Format;
+use super::member::Member;
 use crate::clip::Statistic;
 
 /// The same sum in another order, or with other lengths of vectors, may be off by so many times as much.

@@ -7,6 +7,7 @@
 mod bench;
 mod broken_model;
 mod builtin_model;
+mod completions;
 mod config_file;
 mod damage;
 mod files;

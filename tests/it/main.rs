@@ -25,6 +25,7 @@ mod clip_stream;
 mod clip_support;
 mod contracts;
 mod criterion;
+mod cwgnc_published;
 #[cfg(feature = "data")]
 mod data;
 #[cfg(feature = "data")]
@@ -50,6 +51,8 @@ mod metric;
 #[cfg(feature = "checkpoint")]
 mod mixed_types;
 mod names;
+#[cfg(feature = "data")]
+mod one_file;
 #[cfg(feature = "cli")]
 mod oracle_cli;
 mod oracle_clip;

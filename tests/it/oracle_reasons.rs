@@ -219,6 +219,19 @@ fn factors() -> Vec<Row> {
             Box::new(move |i, _, all: &[f64], c| c / (all[at(i, all.len())] + 1e-6)),
         )
     };
+    // Norms of 2.7, 0.8, 0.6, 0.015 and 15, times 2, 64 or 1/4: others are clipped than with the true ones.
+    for (times, says) in [
+        (2.0, "2 times the true one"),
+        (64.0, "or a loss scale that was taken out after clipping"),
+        (0.25, "a mean of 4 where the sum belongs"),
+    ] {
+        rows.push(row(
+            SOME,
+            "norm-times",
+            says,
+            Box::new(move |_, n, _, c| right(times * n, c)),
+        ));
+    }
     rows.push(other(
         "`a.weight` was scaled with the norm of `a.bias`",
         |i, n| (i + 1) % n,
@@ -327,6 +340,26 @@ fn parts() -> Vec<Row> {
         name: "tail-left-out",
         says: says.to_owned(),
     };
+    let forgotten = |global: bool, says: &str, forgets: fn(usize) -> bool| Row {
+        policy: if global { "global:0.01" } else { ALL }.to_owned(),
+        format: Format::F32,
+        after: Box::new(move |before, c| {
+            let norms: Vec<f64> = before.iter().map(norm).collect();
+            let all = norms.iter().map(|n| n * n).sum::<f64>().sqrt();
+            let one = |(i, t): (usize, &Tensor)| {
+                let n = if global { all } else { norms[i] };
+                let k = if forgets(i) {
+                    1.0
+                } else {
+                    Format::F32.round(c / (n + 1e-6))
+                };
+                t.with(t.data.values().into_iter().map(|x| x * k))
+            };
+            before.iter().enumerate().map(one).collect()
+        }),
+        name: "not-scaled",
+        says: says.to_owned(),
+    };
     let stuck = |says: &str, done: fn(usize) -> usize| Row {
         policy: ALL.to_owned(),
         format: Format::F32,
@@ -355,6 +388,11 @@ fn parts() -> Vec<Row> {
         tail("leaves out the last elements of each tensor: blocks of 16", |n| {
             n - 16
         }),
+        forgotten(false, "`b.weight` was not scaled: every element", |i| i == 2),
+        forgotten(false, "`a.bias` and 2 more tensors were not scaled", |i| {
+            i % 2 == 1 || i == 2
+        }),
+        forgotten(true, "`c.weight` was not scaled: every element", |i| i == 4),
         tail("what is left over from whole blocks: blocks of 8", |n| n / 8 * 8),
         tail("what is left over from whole blocks: blocks of 16", |n| {
             n / 16 * 16

@@ -9,7 +9,7 @@ use super::pairs;
 use super::records::number;
 use crate::cases::file::read_plain;
 use crate::cases::sides::Side;
-use crate::clip::{ClipPolicy, Convention, Partition, Threshold};
+use crate::clip::{ClipPolicy, Convention, Partition, Rule, Threshold};
 use crate::oracle::{
     Candidate, Case, Fit, Identification, Inferred, OracleError, Tensor, Verdict, identify, infer,
     judge_unexplained,
@@ -148,7 +148,15 @@ fn text(found: &Identification, inferred: Option<Threshold>, checked: &[Verdict]
         rows.push(vec![format!("`{}`", ranked.policy), fit(ranked.fit), check]);
     }
     let mut lines = vec![match found.best() {
+        [] if found.ranked.is_empty() => {
+            "no known convention fits at any threshold that the norms after clipping \
+            show: this is another formula, or a fault; give --threshold to see what comes near"
+                .to_owned()
+        }
         [] => "no known convention fits: this is another formula, another threshold, or a fault".to_owned(),
+        [one] if one.policy.rule == Rule::Keep => {
+            "every element is as it was: nothing was clipped".to_owned()
+        }
         [one] => format!("`{}`: {}", one.policy, fit(one.fit)),
         many => format!(
             "{} policies fit equally well, and nothing in this pair tells them apart{}",

@@ -3,15 +3,16 @@
 //! Each formula is that of its source, in `f64`; the scale is rounded to the machine's type at the end. `n` is the
 //! component's norm in this step.
 
+use super::Component;
 use super::convention;
 use super::edge::poisoned;
 use super::kernel::Kernel;
 use super::machine::{Machine, min};
-use super::{Component, total};
 use crate::clip::{Adaptive, Confine, Convention, Edge, Memory, Rule, SpikeTarget, Statistic};
 use crate::oracle::case::Case;
 use crate::oracle::exact::{Norm, Total};
 use crate::oracle::interval::Interval;
+use crate::oracle::totals::total;
 
 /// The 2-norm of everything that counts and that no edge rule takes away, for `AdaGC`'s warm-up; 0 for other rules.
 pub(super) fn global_norm(case: &Case, found: &[(Component, Norm)]) -> Interval {

@@ -20,14 +20,16 @@ mod parts;
 mod rule;
 
 use super::case::{Case, OracleError};
-use super::component::{Component, Member, components};
+use super::component::{Component, components};
 use super::declared::Declared;
-use super::exact::{Norm, Total};
+use super::exact::Norm;
 use super::format::{Format, same};
 use super::interval::Interval;
+use super::member::Member;
 use super::range;
 use super::tensor::{Data, Tensor};
 use super::tolerance;
+use super::totals::Totals;
 use crate::clip::{Action, Clipped, Rule, Statistic};
 pub use function::Function;
 use function::Products;
@@ -93,9 +95,16 @@ pub fn expect(case: &Case) -> Result<Expectation, OracleError> {
 
 /// The components of a case with their exact statistics.
 pub(super) fn measure(case: &Case) -> Result<Vec<(Component, Norm)>, OracleError> {
+    measure_sharing(case, &Totals::new(case.before.len()))
+}
+
+/// The same, with what is known of whole tensors from other partitions.
+pub(super) fn measure_sharing(case: &Case, totals: &Totals) -> Result<Vec<(Component, Norm)>, OracleError> {
     let found = components(&case.policy, &case.before)?;
     let norm = |component: &Component| {
-        let norm = total(component, |t| &case.before[t].data, case.policy.statistic).norm();
+        let norm = totals
+            .of(component, |t| &case.before[t].data, case.policy.statistic)
+            .norm();
         range::as_source(case, component, norm)
     };
     let norms: Vec<Norm> = found.par_iter().map(norm).collect();
@@ -131,25 +140,6 @@ fn check(case: &Case, found: &[(Component, Norm)]) -> Result<(), OracleError> {
     let mut thresholds = std::iter::once(own).chain(groups).flatten();
     let refused = thresholds.find_map(|c| convention::refuses(convention, c));
     refused.map_or(Ok(()), |why| Err(OracleError::Unsupported(why.to_owned())))
-}
-
-/// The statistic's total over what counts in a component.
-pub(in crate::oracle) fn total<'a>(
-    component: &Component,
-    data: impl Fn(usize) -> &'a Data,
-    statistic: Statistic,
-) -> Total {
-    let mut total = Total::new(statistic);
-    for member in component.members.iter().filter(|member| member.counted) {
-        let data = data(member.tensor);
-        if let Some(range) = member.range() {
-            total.add(data.slice(range));
-        } else {
-            let own = member.gather(data);
-            total.add(own.slice(0..own.len()));
-        }
-    }
-    total
 }
 
 impl Expected {
@@ -362,6 +352,15 @@ impl Expected {
 }
 
 impl Expectation {
+    /// The tensors that lie in no component.
+    pub(super) fn outside(&self, case: &Case) -> Vec<usize> {
+        let mut covered = vec![false; case.before.len()];
+        for member in self.components.iter().flat_map(|e| &e.component.members) {
+            covered[member.tensor] = true;
+        }
+        (0..covered.len()).filter(|&t| !covered[t]).collect()
+    }
+
     /// The expected gradients, lower and upper end of each element; excluded tensors as they were. They are equal
     /// wherever the expectation is one number.
     pub fn tensors(&self, case: &Case, allowed: bool) -> Vec<(Tensor, Tensor)> {

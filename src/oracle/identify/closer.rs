@@ -3,8 +3,9 @@
 use super::super::case::Case;
 use super::super::implied::Look;
 use super::super::tensor::Tensor;
+use super::few::subset;
 use super::suspects::conventions;
-use super::{Fit, Trials, subset};
+use super::{Fit, Trials};
 use crate::clip::{ClipPolicy, Partition, Rule};
 
 /// Elements of what [`closer`] looks at.
@@ -40,7 +41,8 @@ pub(in crate::oracle) fn closer(case: &Case, after: &[&Tensor]) -> Option<ClipPo
     {
         return None;
     }
-    let mut trials = Trials::new(small, after, threshold, &[]);
+    let mut trials = Trials::new(small, after);
+    trials.turn(threshold, &[]);
     let others = conventions(own).map(|convention| ClipPolicy {
         rule: Rule::norm(threshold, convention),
         ..own.clone()

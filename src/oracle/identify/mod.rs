@@ -11,6 +11,7 @@
 //! declaration says which; and since some square in 16 bits, a norm may also be off by one rounding to them.
 
 mod closer;
+mod few;
 mod fit;
 mod suspects;
 mod threshold;
@@ -20,15 +21,18 @@ use super::case::{Case, OracleError};
 use super::component::Component;
 use super::declared::{Declared, Reduction};
 use super::exact::Norm;
-use super::expect::{assemble, measure};
+use super::expect::{assemble, measure_sharing};
 use super::format::Format;
 use super::implied::Look;
 use super::judge::pair;
 use super::tensor::Tensor;
+use super::totals::Totals;
 use super::verdict::Verdict;
 use crate::clip::{ClipPolicy, Partition, Rule, Statistic, Threshold};
 pub(super) use closer::closer;
+use few::few;
 use std::cmp::Ordering;
+
 use suspects::suspects;
 pub use threshold::{Inferred, infer};
 pub use tie::Tie;
@@ -121,7 +125,9 @@ struct Trials<'a> {
     threshold: Threshold,
     /// A few small tensors of many: a policy that treats each by itself and does not fit these fits nowhere.
     few: Option<Box<Trials<'a>>>,
-    /// Norms depend on partition and statistic alone, and cost the most.
+    /// What costs the most depends on no threshold.
+    totals: Totals,
+    /// Norms depend on partition and statistic alone.
     measured: Vec<(Partition, Statistic, Measured)>,
     /// Partitions that cut these tensors alike do the same under the same rule.
     done: Vec<(ClipPolicy, Look, Fit)>,
@@ -138,7 +144,7 @@ impl Trials<'_> {
         if let Some(at) = self.measured.iter().position(known) {
             return Some(at);
         }
-        let mut found = measure(&self.suspect).ok()?;
+        let mut found = measure_sharing(&self.suspect, &self.totals).ok()?;
         // `none` has no threshold; whoever comes after it has.
         for (component, _) in &mut found {
             component.threshold.get_or_insert(self.threshold.get());
@@ -181,61 +187,65 @@ impl Trials<'_> {
     }
 }
 
-/// More elements than this are worth a trial on few of them.
-const MANY: usize = 1 << 20;
-
 impl<'a> Trials<'a> {
-    fn new(case: Case, after: Vec<&'a Tensor>, threshold: Threshold, suspects: &[ClipPolicy]) -> Self {
-        let few =
-            few(&case, &after).map(|(case, after)| Box::new(Self::new(case, after, threshold, suspects)));
+    fn new(case: Case, after: Vec<&'a Tensor>) -> Self {
+        let few = few(&case, &after).map(|(case, after)| Box::new(Self::new(case, after)));
         Self {
             declared: case.declared,
-            alike: tie::Alike::new(&case, suspects.iter().map(|policy| &policy.partition)),
+            alike: tie::Alike::default(),
+            totals: Totals::new(case.before.len()),
             suspect: case,
             after,
-            threshold,
+            threshold: Threshold::unchecked(f64::MAX),
             few,
             measured: Vec::new(),
             done: Vec::new(),
         }
     }
-}
 
-/// The two smallest tensors of each number of axes that are not as they were, where there are many elements in all.
-fn few<'a>(case: &Case, after: &[&'a Tensor]) -> Option<(Case, Vec<&'a Tensor>)> {
-    let elements: usize = case.before.iter().map(|tensor| tensor.data.len()).sum();
-    if elements <= MANY {
-        return None;
-    }
-    let mut order: Vec<usize> = (0..case.before.len()).collect();
-    order.sort_by_key(|&t| case.before[t].data.len());
-    let mut taken: Vec<usize> = Vec::new();
-    for t in order {
-        let rank = |t: usize| case.before[t].shape.len();
-        let of_this_rank = taken.iter().filter(|&&other| rank(other) == rank(t)).count();
-        if of_this_rank < 2 && !case.before[t].same_bits(after[t]) {
-            taken.push(t);
+    /// Goes on with another threshold.
+    fn turn(&mut self, threshold: Threshold, suspects: &[ClipPolicy]) {
+        self.threshold = threshold;
+        self.measured.clear();
+        self.done.clear();
+        self.alike
+            .learn(&self.suspect, suspects.iter().map(|policy| &policy.partition));
+        if let Some(few) = &mut self.few {
+            few.turn(threshold, suspects);
         }
     }
-    taken.sort_unstable();
-    let small = subset(case, &taken);
-    let fewer = small.before.iter().map(|tensor| tensor.data.len()).sum::<usize>() < elements / 2;
-    (fewer && !taken.is_empty()).then(|| (small, taken.iter().map(|&t| after[t]).collect()))
-}
 
-/// The case with these tensors alone.
-fn subset(case: &Case, taken: &[usize]) -> Case {
-    let of = |tensors: &[Tensor]| -> Vec<Tensor> {
-        let named = |tensor: &&Tensor| taken.iter().any(|&t| case.before[t].name == tensor.name);
-        tensors.iter().filter(named).cloned().collect()
-    };
-    Case {
-        policy: case.policy.clone(),
-        before: of(&case.before),
-        values: of(&case.values),
-        second_moments: of(&case.second_moments),
-        state: case.state.clone(),
-        declared: case.declared,
+    /// All policies beside this one, by how well they explain the output.
+    fn rank(&mut self, own: &ClipPolicy) -> Result<Identification, OracleError> {
+        let Some(threshold) = own.rule.threshold() else {
+            let why = format!("`{own}` has no threshold to identify a convention with");
+            return Err(OracleError::Unsupported(why));
+        };
+        self.suspect.policy = own.clone();
+        let suspects = suspects(&self.suspect, threshold);
+        self.turn(threshold, &suspects);
+        let mut ranked = Vec::new();
+        for policy in suspects {
+            if let Some(fit) = self.fit(&policy, Look::Sample) {
+                ranked.push((Ranked { policy, fit }, false));
+            }
+        }
+        // A sample can only flatter: look at everything of whoever leads, until the leaders have been.
+        loop {
+            // A stable sort keeps equals in the order of the suspects.
+            ranked.sort_by(|(a, _), (b, _)| a.fit.partial_cmp(&b.fit).unwrap_or(Ordering::Equal));
+            let best = ranked.first().map_or(usize::MAX, |(best, _)| best.fit.grade());
+            let leads = |(r, seen): &&mut (Ranked, bool)| r.fit.grade() == best && r.fit != Fit::No && !*seen;
+            let Some((leader, seen)) = ranked.iter_mut().find(leads) else {
+                let ranked: Vec<Ranked> = ranked.into_iter().map(|(r, _)| r).collect();
+                let leads = |r: &&Ranked| r.fit.grade() == best && r.fit != Fit::No;
+                let tied = ranked.iter().take_while(leads).count();
+                let tie = Tie::of(&self.suspect, &self.after, &ranked[..tied], &self.alike);
+                return Ok(Identification { ranked, tied, tie });
+            };
+            leader.fit = self.fit(&leader.policy, Look::All).unwrap_or(Fit::No);
+            *seen = true;
+        }
     }
 }
 
@@ -266,53 +276,36 @@ fn narrow(tensors: &[Tensor]) -> Option<Format> {
 /// # Errors
 /// If the case is not well formed or has no threshold.
 pub fn identify(case: &Case, after: &[Tensor]) -> Result<Identification, OracleError> {
-    rank(case, pair(&case.before, after)?)
-}
-
-/// The same for tensors in the order of the case's.
-fn rank(case: &Case, after: Vec<&Tensor>) -> Result<Identification, OracleError> {
-    let Some(threshold) = case.policy.rule.threshold() else {
-        let why = format!("`{}` has no threshold to identify a convention with", case.policy);
-        return Err(OracleError::Unsupported(why));
-    };
-    let suspects = suspects(case, threshold);
-    let mut trials = Trials::new(case.clone(), after, threshold, &suspects);
-    let mut ranked = Vec::new();
-    for policy in suspects {
-        if let Some(fit) = trials.fit(&policy, Look::Sample) {
-            ranked.push((Ranked { policy, fit }, false));
-        }
-    }
-    // A sample can only flatter: look at everything of whoever leads, until the leaders have been.
-    loop {
-        // A stable sort keeps equals in the order of the suspects.
-        ranked.sort_by(|(a, _), (b, _)| a.fit.partial_cmp(&b.fit).unwrap_or(Ordering::Equal));
-        let best = ranked.first().map_or(usize::MAX, |(best, _)| best.fit.grade());
-        let leads = |(r, seen): &&mut (Ranked, bool)| r.fit.grade() == best && r.fit != Fit::No && !*seen;
-        let Some((leader, seen)) = ranked.iter_mut().find(leads) else {
-            let ranked: Vec<Ranked> = ranked.into_iter().map(|(r, _)| r).collect();
-            let tied = ranked
-                .iter()
-                .take_while(|r| r.fit.grade() == best && r.fit != Fit::No)
-                .count();
-            let tie = Tie::of(case, &trials.after, &ranked[..tied], &trials.alike);
-            return Ok(Identification { ranked, tied, tie });
-        };
-        leader.fit = trials.fit(&leader.policy, Look::All).unwrap_or(Fit::No);
-        *seen = true;
-    }
+    Trials::new(case.clone(), pair(&case.before, after)?).rank(&case.policy)
 }
 
 /// The verdict `POLICY`, if another policy explains the output to the bit or, unless `only_bits`, within its tolerance.
 pub(super) fn explain(case: &Case, after: &[&Tensor], only_bits: bool) -> Option<Verdict> {
-    let found = rank(case, after.to_vec()).ok()?;
+    let found = Trials::new(case.clone(), after.to_vec())
+        .rank(&case.policy)
+        .ok()?;
+    let own = &case.policy;
     let first = found.best().first()?.fit;
-    // Somebody's own policy has failed, so that the nearest sum is a reason to prefer another here.
-    let nearest = found.best().iter().take_while(|r| r.fit.rung() == first.rung());
-    let mut matches: Vec<ClipPolicy> = nearest.map(|r| r.policy.clone()).collect();
     let exact = matches!(first, Fit::Bits { rung: 0, .. });
-    if matches.contains(&case.policy) || only_bits && !exact {
+    // Somebody's own policy has failed, so that the nearest sum is a reason to prefer another here; but the formula that
+    // was meant, over another partition, needs no more than a sane sum.
+    let meant = |r: &&Ranked| {
+        r.policy != *own
+            && (&r.policy.rule, r.policy.statistic) == (&own.rule, own.statistic)
+            && r.fit.rung() < SANE
+    };
+    let nearest = || found.best().iter().take_while(|r| r.fit.rung() == first.rung());
+    let mut matches: Vec<ClipPolicy> = nearest().map(|r| r.policy.clone()).collect();
+    if matches.contains(own) || only_bits && !exact {
         return None;
+    }
+    if !only_bits && found.best().iter().any(|r| meant(&r)) {
+        matches = found
+            .best()
+            .iter()
+            .filter(meant)
+            .map(|r| r.policy.clone())
+            .collect();
     }
     // Of what no data here can tell apart, the nearest to what was meant.
     let near = |keep: &dyn Fn(&ClipPolicy) -> bool, matches: &mut Vec<ClipPolicy>| {
@@ -320,7 +313,6 @@ pub(super) fn explain(case: &Case, after: &[&Tensor], only_bits: bool) -> Option
             matches.retain(keep);
         }
     };
-    let own = &case.policy;
     near(
         &|policy| policy.rule == own.rule && policy.statistic == own.statistic,
         &mut matches,
@@ -332,7 +324,7 @@ pub(super) fn explain(case: &Case, after: &[&Tensor], only_bits: bool) -> Option
     );
     near(&|policy| policy.rule == own.rule, &mut matches);
     near(&|policy| policy.statistic == own.statistic, &mut matches);
-    near(&|policy| policy.partition == case.policy.partition, &mut matches);
+    near(&|policy| policy.partition == own.partition, &mut matches);
     Some(Verdict::Policy { matches })
 }
 
@@ -347,6 +339,9 @@ const LADDER: [Reduction; 8] = [
     Reduction::Lanes(8),
     Reduction::Sequential,
 ];
+
+/// How many of them a sane implementation may need.
+const SANE: usize = 5;
 
 /// The arithmetics that are tried, tight to loose. Correct rounding is within every declaration, and tells more.
 fn rungs(case: &Case) -> Vec<Declared> {

@@ -5,7 +5,7 @@
 //! where the parameters are given (with the default ε of timm and optax), and doing nothing.
 
 use super::super::case::Case;
-use super::super::component::components;
+use super::super::component::cuts;
 use crate::clip::{ClipPolicy, Convention, Partition, Rule, Statistic, Threshold, ValueForm};
 
 /// The ε of timm's and optax' adaptive gradient clipping, if it is not given.
@@ -146,7 +146,7 @@ fn partitions(case: &Case) -> Vec<Partition> {
             partition: partition.clone(),
             ..case.policy.clone()
         };
-        if !found.contains(&partition) && components(&policy, &case.before).is_ok() {
+        if !found.contains(&partition) && cuts(&policy, &case.before) {
             found.push(partition);
         }
     }

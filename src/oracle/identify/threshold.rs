@@ -3,11 +3,12 @@
 use super::super::case::{Case, OracleError};
 use super::super::component::components;
 use super::super::exact::norm as exact_norm;
-use super::super::expect::total;
 use super::super::judge::pair;
-use super::super::tensor::{Data, Tensor};
-use super::{Fit, Identification, rank};
+use super::super::tensor::Data;
+use super::super::totals::Totals;
+use super::{Fit, Identification, Ranked, Tensor, Trials};
 use crate::clip::{ClipPolicy, Convention, Partition, Rule, Statistic, Threshold};
+use rayon::prelude::*;
 
 /// What sources add to a norm before they divide the threshold by it.
 const EPSILONS: [f64; 3] = [0.0, 1e-6, 1e-8];
@@ -18,9 +19,9 @@ const SLACKS: [f64; 3] = [2e-6, 2e-4, 4e-3];
 /// What an output came from, and the threshold, where nobody says which it was.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inferred {
-    /// The threshold; none if no norm after clipping leads to one that fits.
+    /// The threshold; none if the output is the input, or no norm after clipping leads to one that fits.
     pub threshold: Option<Threshold>,
-    /// What fits at this threshold, or without one.
+    /// What fits at this threshold; `none` alone where the output is the input.
     pub found: Identification,
 }
 
@@ -35,12 +36,10 @@ pub struct Inferred {
 /// # Errors
 /// If the case is not well formed.
 pub fn infer(case: &Case, after: &[Tensor]) -> Result<Inferred, OracleError> {
-    let after = pair(&case.before, after)?;
+    let mut trials = Trials::new(case.clone(), pair(&case.before, after)?);
     let mut best: Option<(u64, usize, Inferred)> = None;
-    for c in candidates(case, &after) {
-        let mut asked = case.clone();
-        asked.policy = with_threshold(&case.policy, c);
-        let found = rank(&asked, after.clone())?;
+    for c in candidates(&trials) {
+        let found = trials.rank(&with_threshold(&case.policy, c))?;
         let clips = |policy: &ClipPolicy| policy.rule != Rule::Keep;
         let Some(first) = found.best().iter().find(|ranked| clips(&ranked.policy)) else {
             continue;
@@ -58,10 +57,22 @@ pub fn infer(case: &Case, after: &[Tensor]) -> Result<Inferred, OracleError> {
     if let Some((_, _, inferred)) = best {
         return Ok(inferred);
     }
-    // Nothing was clipped, or nothing fits: any threshold above all norms says which.
-    let mut asked = case.clone();
-    asked.policy = with_threshold(&case.policy, f64::MAX);
-    let found = rank(&asked, after)?;
+    let mut tensors = case.before.iter().zip(&trials.after);
+    let unchanged = tensors.all(|(before, after)| before.same_bits(after));
+    // An output that is its input shows no threshold: nothing was clipped.
+    let ranked = unchanged.then(|| Ranked {
+        policy: ClipPolicy::none(),
+        fit: Fit::Bits {
+            rung: 0,
+            needs: case.declared,
+            ulps: 0,
+        },
+    });
+    let found = Identification {
+        tied: ranked.iter().count(),
+        ranked: ranked.into_iter().collect(),
+        tie: None,
+    };
     Ok(Inferred {
         threshold: None,
         found,
@@ -77,14 +88,9 @@ fn with_threshold(policy: &ClipPolicy, c: f64) -> ClipPolicy {
 }
 
 /// Thresholds that the output may show, each once.
-fn candidates(case: &Case, after: &[&Tensor]) -> Vec<f64> {
-    let changed: Vec<bool> = case
-        .before
-        .iter()
-        .zip(after)
-        .map(|(before, after)| !before.same_bits(after))
-        .collect();
+fn candidates(trials: &Trials<'_>) -> Vec<f64> {
     let mut shown = Vec::new();
+    let totals_after = Totals::new(trials.after.len());
     for partition in [
         Partition::Parameter,
         Partition::Global,
@@ -93,33 +99,21 @@ fn candidates(case: &Case, after: &[&Tensor]) -> Vec<f64> {
         Partition::Row,
         Partition::OptaxUnit,
     ] {
-        let policy = ClipPolicy {
-            partition,
-            ..case.policy.clone()
+        // The parts of a few tensors show it as well as those of all.
+        let norms = match &trials.few {
+            Some(few) if partition.cuts_tensors() => norms(few, partition, &Totals::new(few.after.len())),
+            _ => norms(trials, partition, &totals_after),
         };
-        let Ok(found) = components(&policy, &case.before) else {
-            continue;
-        };
-        let touched = found
-            .iter()
-            .filter(|component| component.members.iter().any(|member| changed[member.tensor]));
-        let norms = touched.map(|component| {
-            let before = total(component, |t| &case.before[t].data, policy.statistic).norm();
-            let after = total(component, |t| &after[t].data, policy.statistic).norm();
-            (after.interval.lo, before.interval.lo)
-        });
-        let useful = |(after, before): &(f64, f64)| *after > 0.0 && before.is_finite();
-        let mut norms: Vec<(f64, f64)> = norms.filter(useful).collect();
-        norms.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         // Components that are not clipped have smaller norms than those that are; the median and the largest show both.
         for &(after, before) in norms.last().into_iter().chain(norms.get(norms.len() / 2)) {
             shown.extend(EPSILONS.map(|eps| after * (before + eps) / before));
         }
     }
-    let clipped = after.iter().zip(&changed).filter(|(_, changed)| **changed);
-    let largest = |data: &Data| exact_norm(Statistic::MAX, data.slice(0..data.len())).interval.hi;
     // Clipping by value leaves the threshold itself.
-    shown.extend(clipped.map(|(tensor, _)| largest(&tensor.data)).reduce(f64::max));
+    let tensors = trials.suspect.before.iter().zip(&trials.after);
+    let clipped = tensors.filter(|(before, after)| !before.same_bits(after));
+    let largest = |data: &Data| exact_norm(Statistic::MAX, data.slice(0..data.len())).interval.hi;
+    shown.extend(clipped.map(|(_, after)| largest(&after.data)).reduce(f64::max));
     let mut candidates: Vec<f64> = Vec::new();
     for x in shown {
         for c in SLACKS.map(|slack| shortest(x, slack)) {
@@ -129,6 +123,30 @@ fn candidates(case: &Case, after: &[&Tensor]) -> Vec<f64> {
         }
     }
     candidates
+}
+
+/// The norms after and before of the components in which something changed, in ascending order of those after; none
+/// where the partition cannot cut these tensors.
+fn norms(trials: &Trials<'_>, partition: Partition, totals_after: &Totals) -> Vec<(f64, f64)> {
+    let (before, after) = (&trials.suspect.before, &trials.after);
+    let policy = ClipPolicy {
+        partition,
+        ..trials.suspect.policy.clone()
+    };
+    let found = components(&policy, before).unwrap_or_default();
+    let changed: Vec<bool> = before.iter().zip(after).map(|(x, y)| !x.same_bits(y)).collect();
+    let touched = found
+        .par_iter()
+        .filter(|component| component.members.iter().any(|member| changed[member.tensor]));
+    let norms = touched.map(|component| {
+        let of_before = trials.totals.of(component, |t| &before[t].data, policy.statistic);
+        let of_after = totals_after.of(component, |t| &after[t].data, policy.statistic);
+        (of_after.norm().interval.lo, of_before.norm().interval.lo)
+    });
+    let useful = |(after, before): &(f64, f64)| *after > 0.0 && before.is_finite();
+    let mut norms: Vec<(f64, f64)> = norms.filter(useful).collect();
+    norms.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    norms
 }
 
 /// The decimal number with the fewest digits that is this near; the number itself if none with nine is.

@@ -70,14 +70,19 @@ impl fmt::Display for Tie {
 }
 
 /// Which partitions cut a case's tensors alike, so that they differ in nothing but the ids.
-pub(super) struct Alike(Vec<(Partition, Vec<Component>)>);
+#[derive(Default)]
+pub(super) struct Alike {
+    /// A partition, and which of `cuts` it makes.
+    classes: Vec<(Partition, usize)>,
+    /// Components, each way to cut once.
+    cuts: Vec<Vec<Component>>,
+}
 
 impl Alike {
-    /// Cuts the tensors by every one of these.
-    pub(super) fn new<'p>(case: &Case, partitions: impl Iterator<Item = &'p Partition>) -> Self {
-        let mut known: Vec<(Partition, Vec<Component>)> = Vec::new();
+    /// Cuts the tensors by every one of these, too.
+    pub(super) fn learn<'p>(&mut self, case: &Case, partitions: impl Iterator<Item = &'p Partition>) {
         for partition in partitions {
-            if known.iter().any(|(other, _)| other == partition) {
+            if self.class(partition).is_some() {
                 continue;
             }
             let policy = ClipPolicy {
@@ -85,19 +90,29 @@ impl Alike {
                 statistic: Statistic::L2,
                 ..case.policy.clone()
             };
-            if let Ok(found) = components(&policy, &case.before) {
-                known.push((partition.clone(), found));
-            }
+            let Ok(cut) = components(&policy, &case.before) else {
+                continue;
+            };
+            let same = |other: &Vec<Component>| {
+                other.len() == cut.len() && other.iter().zip(&cut).all(|(a, b)| a.cuts_like(b))
+            };
+            let class = self.cuts.iter().position(same).unwrap_or_else(|| {
+                self.cuts.push(cut);
+                self.cuts.len() - 1
+            });
+            self.classes.push((partition.clone(), class));
         }
-        Self(known)
     }
 
     /// Whether two of them do.
     pub(super) fn alike(&self, a: &Partition, b: &Partition) -> bool {
-        let find = |wanted: &Partition| self.0.iter().find(|(partition, _)| partition == wanted);
-        let (Some((_, a)), Some((_, b))) = (find(a), find(b)) else {
-            return a == b;
-        };
-        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.cuts_like(b))
+        a == b || self.class(a).is_some_and(|class| self.class(b) == Some(class))
+    }
+
+    fn class(&self, wanted: &Partition) -> Option<usize> {
+        let mut classes = self.classes.iter();
+        classes
+            .find(|(partition, _)| partition == wanted)
+            .map(|&(_, class)| class)
     }
 }

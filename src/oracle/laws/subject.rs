@@ -4,9 +4,10 @@ use super::{Evidence, Law, Pair, Relation, Subject};
 use crate::clip::{ClipPolicy, Convention, Partition, Role, Rule, Statistic, Threshold};
 use crate::oracle::case::Case;
 use crate::oracle::component::{Component, components};
-use crate::oracle::expect::{find, total};
+use crate::oracle::expect::find;
 use crate::oracle::format::Format;
 use crate::oracle::tensor::Tensor;
+use crate::oracle::totals::total;
 
 /// Makes the experiment.
 pub(super) fn evidence(law: Law, case: &Case, subject: &mut Subject<'_>) -> Result<Evidence, String> {

@@ -21,7 +21,7 @@ pub(super) fn find(case: &Case, all: &[Evidence]) -> Option<Reason> {
         // What is clipped and yet right must not contradict.
         let clipped: Vec<&Evidence> = all.iter().filter(|e| e.clips()).collect();
         if !divides || !wrong.iter().all(usable) || !clipped.iter().all(usable) {
-            return None;
+            return if divides { ratio(all) } else { None };
         }
         roundings(&wrong)
             .or_else(|| twice(&clipped))
@@ -29,7 +29,7 @@ pub(super) fn find(case: &Case, all: &[Evidence]) -> Option<Reason> {
             .or_else(|| roots(&wrong, &clipped))
             .or_else(|| others(&wrong, all))
             .or_else(|| sizes(&wrong, &clipped))
-            .or_else(|| ratio(&clipped))
+            .or_else(|| ratio(all))
     })
 }
 
@@ -267,12 +267,20 @@ fn sizes(wrong: &[&Evidence], clipped: &[&Evidence]) -> Option<Reason> {
     Some(Reason::new("size-in-norm", text.to_owned()))
 }
 
-/// One ratio in all components: a whole number, a root of one, or their inverse.
-fn ratio(clipped: &[&Evidence]) -> Option<Reason> {
-    let lead = clipped.first()?;
+/// One ratio in all components: a whole number, a root of one, or their inverse. With it, others are clipped than with
+/// the true norm.
+fn ratio(all: &[Evidence]) -> Option<Reason> {
+    let lead = all
+        .iter()
+        .find(|e| e.wrong && e.n > 0.0 && e.factor > 0.0 && !e.kept)?;
     let ratio = (lead.got() - lead.eps) / lead.n;
-    let one = |e: &&Evidence| e.is(e.n * ratio + e.eps);
-    if near(ratio, 1.0, lead.resolution) || !clipped.iter().all(one) {
+    // With the minimum, or without it.
+    let law = |most: f64| {
+        let factor = |e: &Evidence| (e.c / (e.n * ratio + e.eps)).min(most);
+        all.iter()
+            .all(|e| e.n == 0.0 || near(e.factor, factor(e), e.resolution))
+    };
+    if near(ratio, 1.0, lead.resolution) || !law(1.0) && !law(f64::INFINITY) {
         return None;
     }
     let name = multiple(ratio, lead.resolution);
@@ -284,7 +292,8 @@ fn ratio(clipped: &[&Evidence]) -> Option<Reason> {
     let what = if let Some(n) = whole(ratio) {
         let each = (n * n).round();
         format!(
-            "a sum of {n} gradients where their mean belongs (accumulation steps, replicas), or each counted {each} times"
+            "a sum of {n} gradients where their mean belongs (accumulation steps, replicas), each counted {each} times, or a \
+             loss scale that was taken out after clipping"
         )
     } else if let Some(n) = whole(1.0 / ratio) {
         format!("a mean of {n} where the sum belongs")

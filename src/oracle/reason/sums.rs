@@ -1,9 +1,9 @@
 //! What is missing in a sum of squares, or is there twice; and elements that were not scaled.
 
 use super::super::case::Case;
-use super::super::component::Member;
 use super::super::expect::{Expectation, Expected};
 use super::super::format::same;
+use super::super::member::Member;
 use super::super::tensor::Tensor;
 use super::Reason;
 use super::evidence::{Evidence, near};
@@ -43,9 +43,14 @@ fn not_scaled<'a>(
     wrong: impl Iterator<Item = (&'a Expected, &'a Evidence)>,
 ) -> Option<Reason> {
     let mut text = None;
+    let mut whole: Vec<&str> = Vec::new();
     for (expected, evidence) in wrong {
         if evidence.right == 1.0 {
             return None;
+        }
+        if let Some(members) = left_whole(case, after, expected) {
+            whole.extend(members);
+            continue;
         }
         let found = expected
             .component
@@ -72,7 +77,38 @@ fn not_scaled<'a>(
             }
         });
     }
+    if text.is_none() && !whole.is_empty() {
+        text = Some(match whole[..] {
+            [one] => format!("`{one}` was not scaled: every element is as it was"),
+            [first, ref others @ ..] => format!(
+                "`{first}` and {} more tensors were not scaled: every element is as it was",
+                others.len()
+            ),
+            [] => return None,
+        });
+    }
     text.map(|text| Reason::new("not-scaled", text))
+}
+
+/// The tensors of a component that are as they were, while all others are right.
+fn left_whole<'a>(case: &'a Case, after: &[&Tensor], expected: &Expected) -> Option<Vec<&'a str>> {
+    let mut left = Vec::new();
+    for member in expected.component.members.iter().filter(|m| m.scaled) {
+        let (before, after) = (&case.before[member.tensor], after[member.tensor]);
+        let all = || {
+            let at = (0..member.len()).map(|k| member.index(k));
+            at.map(|i| (before.data.get(i), after.data.get(i)))
+        };
+        let function = expected.function(member, before.data.format());
+        if all().all(|(x, y)| function.allowed(x, 0.0).contains(y)) {
+            continue;
+        }
+        if !all().all(|(x, y)| same(x, y)) {
+            return None;
+        }
+        left.push(before.name.as_str());
+    }
+    (!left.is_empty()).then_some(left)
 }
 
 /// One run of elements that are as they were while all others are right: where it begins, and its length.

@@ -228,6 +228,25 @@ fn stopped_early() {
     assert_eq!(results["best_step"], first["step"]);
 }
 
+#[test]
+fn what_is_frozen_and_which_model_is_written_is_said() {
+    let dir = scratch::folder("cli-recipe-said");
+    let flags = [&EVALUATED[..], &["--load-best", "--freeze", "bert.embeddings.*"]].concat();
+    let ran = demo(&dir.join("run"), &flags);
+    let results = object(&dir.join("run/all_results.json"));
+    // Three tables, and the weight and the bias of a LayerNorm.
+    assert!(
+        ran.stderr.contains("\n5 of ") && ran.stderr.contains(" parameters are frozen\n"),
+        "{}",
+        ran.stderr
+    );
+    let said = format!(
+        "the best evaluation was after step {}: its model is written",
+        results["best_step"]
+    );
+    assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+}
+
 /// Killed at these lines of the log and resumed, a run stops where the undisturbed one does, with its bytes.
 #[test]
 fn patience_survives_a_kill() {
@@ -419,6 +438,10 @@ fn refused_losses_and_patterns() {
     refused(
         &["--freeze", "*.dense,*.layer.7.*"],
         "--freeze *.dense: no parameter of the model has such a name; nearest: ",
+    );
+    refused(
+        &["--freeze", "bert.embeddings"],
+        "--freeze bert.embeddings: no parameter of the model has such a name; nearest: bert.embeddings.*\n",
     );
     refused(&["--freeze", ""], "not a name of a parameter");
     refused(&["--freeze", "*"], "--freeze *: leaves nothing to train");

@@ -507,6 +507,23 @@ fn flags_as_other_scripts_have_them() {
     ] {
         cwgnc(&["finetune", flag, "1"]).refused(&dir, 2, tip);
     }
+    // All at once, whatever stands between them.
+    let several = cwgnc(&[
+        "finetune",
+        "--do_train",
+        "--lr",
+        "1e-4",
+        "--seed",
+        "1",
+        "--report_to=none",
+    ]);
+    several.refused(
+        &dir,
+        2,
+        "--do_train is not a flag of cwgnc: leave it out: finetune trains\n  --lr is not a flag of cwgnc: write \
+         --learning-rate\n  --report_to is not a flag of cwgnc: leave it out: \
+         log.jsonl in the output folder has every number",
+    );
 }
 
 #[test]
