@@ -1,7 +1,7 @@
 //! The flags of a recipe: schedules, the training loss, stopping early, freezing.
 
 use super::{DEMO_DATA, DEMO_MODEL, demo, finetune, json, object, scratch, steps_and_evaluations};
-use super::{cwgnc, listing, log, ran, resume, text};
+use super::{cwgnc, listing, log, program, ran, resume, text};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -231,8 +231,13 @@ fn stopped_early() {
 #[test]
 fn what_is_frozen_and_which_model_is_written_is_said() {
     let dir = scratch::folder("cli-recipe-said");
-    let flags = [&EVALUATED[..], &["--load-best", "--freeze", "bert.embeddings.*"]].concat();
-    let ran = demo(&dir.join("run"), &flags);
+    let mut command = program();
+    command.args(["finetune", "--load-best", "--freeze", "bert.embeddings.*"]);
+    command
+        .args([DEMO_MODEL, DEMO_DATA, &EVALUATED].concat())
+        .arg("--output");
+    command.arg(dir.join("run"));
+    let ran = ran(command);
     let results = object(&dir.join("run/all_results.json"));
     // Three tables, and the weight and the bias of a LayerNorm.
     assert!(
