@@ -106,6 +106,7 @@ fn read_logs(args: &Report, task: &Task<'_>) -> Result<Logs, Error> {
             logs.push(log);
         }
         all.settings.push(settings);
+        series::align(&mut logs, &condition.runs)?;
         all.logs.push(logs);
     }
     if let (Some(first), false) = (missing.first(), args.quiet) {
