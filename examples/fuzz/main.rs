@@ -15,9 +15,9 @@
 //! fails if the worker panics, even where the program would catch it, is aborted or killed by a signal, or takes longer
 //! than the limit of time. It is written to `fuzz-failures/`, and the exit code is 1.
 
-mod base;
 mod chance;
 mod json;
+mod seeds;
 mod targets;
 mod tensors;
 mod text;

@@ -1,6 +1,6 @@
 //! What is fuzzed. A target's files lie in the present folder; what it writes goes to `out`.
 
-use super::base::{
+use super::seeds::{
     DEMO, Kind, Victim, copy_all, cwgnc, demo, fixture, made, put, remove, run, study, tokenizers, write,
 };
 use cwgnc::cases::file::{read_case, read_plain, read_result};

@@ -1,7 +1,7 @@
 //! The process that the inputs run in.
 
-use super::base::Victim;
 use super::chance::Chance;
+use super::seeds::Victim;
 use super::targets::{TARGETS, Target};
 use std::collections::HashSet;
 use std::fs;
@@ -39,7 +39,7 @@ fn fresh(folder: &Path) {
     if work.exists() {
         fs::remove_dir_all(&work).expect("the worker's own folder");
     }
-    super::base::copy_all(&folder.join("base"), &work);
+    super::seeds::copy_all(&folder.join("base"), &work);
     std::env::set_current_dir(&work).expect("the worker's own folder");
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn work(name: &str, folder: &Path, seed: u64, first: u64, seconds: u6
             fresh(folder);
         } else {
             fs::write(&victim.file, &victim.pool[0]).expect("the worker's own folder");
-            super::base::remove("out");
+            super::seeds::remove("out");
         }
         number += 1;
     }

@@ -170,7 +170,7 @@ impl Step {
 /// # Errors
 /// Names the run that has others.
 pub(super) fn align(logs: &mut [Option<Log>], runs: &[&Run]) -> Result<(), Error> {
-    let known = logs.iter().flatten().map(|log| &log.names);
+    let known = logs.iter().flatten().rev().map(|log| &log.names);
     let Some(all) = known.max_by_key(|names| names.len()).cloned() else {
         return Ok(());
     };

@@ -66,10 +66,10 @@ fn logs_with_other_parameters() {
     }
 }
 
-/// Names of ten million characters where others are known. (Each known name was compared with all of it: minutes.)
+/// Names of two million characters where others are known. (Each known name was compared with all of it: minutes.)
 #[test]
 fn names_without_an_end() {
-    let name = "learning-rat".repeat(800_000);
+    let name = "learning-rat".repeat(170_000);
     let began = Instant::now();
     let dir = scratch::folder("fuzzed-names");
     for (file, key, say) in [

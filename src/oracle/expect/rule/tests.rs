@@ -35,7 +35,7 @@ fn the_exact_norm_of_the_weights_comes_first() {
     for rule in ["agc:0.1", "trust-ratio"] {
         let sequential = plan(&case(rule, "sequential", &[1.0, 4.0, 8.0, 0.0]));
         let computed = second(&sequential);
-        let unit = 2.0_f64.powi(-24);
+        let unit = f64::from(f32::EPSILON) / 2.0;
         for (end, away) in [(computed.lo, 9.0 - computed.lo), (computed.hi, computed.hi - 9.0)] {
             assert!((away / unit - 27.0).abs() < 0.01, "{rule}: {end}");
         }
@@ -60,7 +60,7 @@ fn the_exact_norm_of_the_weights_comes_first() {
 fn both_ends_of_a_deviation() {
     for (declared, unit, roundings) in [
         ("exact", f64::EPSILON, 4.0),
-        ("sequential", 2.0_f64.powi(-24), 5.0),
+        ("sequential", f64::from(f32::EPSILON) / 2.0, 5.0),
     ] {
         let case = case("stable-adamw:1,eps=0.5", declared, &[16.0, 1.0, 8.0, 0.0]);
         let r = second(&plan(&case));
