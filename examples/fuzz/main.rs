@@ -30,8 +30,11 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use targets::TARGETS;
 
-/// An input that takes longer hangs. The slowest take a second on a fast machine.
+/// An input that takes more of a processor's time hangs. The slowest take a second on a fast machine.
 const HANGS: Duration = Duration::from_secs(20);
+
+/// And so does one that takes this long and does nothing, or where no system tells the processor's time.
+const WAITS: Duration = Duration::from_secs(120);
 
 /// Address space of a worker, in KiB. A few hundred MiB of it are the program's own.
 const MEMORY_KIB: u64 = 2 << 20;
@@ -224,7 +227,7 @@ fn supervised(
         .stdout(said.try_clone()?)
         .stderr(said)
         .spawn()?;
-    let (mut at, mut since) = (u64::MAX, Instant::now());
+    let (mut at, mut since, mut busy) = (u64::MAX, Instant::now(), Duration::ZERO);
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break Some(status);
@@ -232,12 +235,12 @@ fn supervised(
         let ready = folder.join(worker::READY).exists();
         let now = progress(folder)[0];
         if now != at || !ready {
-            (at, since) = (now, Instant::now());
+            (at, since, busy) = (now, Instant::now(), processor_time(child.id()));
         }
         if ready && end.is_none() {
             *end = Some(Instant::now() + Duration::from_secs(seconds));
         }
-        if since.elapsed() > HANGS {
+        if processor_time(child.id()).saturating_sub(busy) > HANGS || since.elapsed() > WAITS {
             child.kill()?;
             child.wait()?;
             break None;
@@ -249,6 +252,14 @@ fn supervised(
         Some(status) if status.success() => None,
         Some(status) => Some(format!("{status}; {}", last_words(folder))),
     })
+}
+
+/// What a process has used of the processors, as Linux tells it in hundredths of a second; nothing elsewhere.
+fn processor_time(process: u32) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name, in brackets, may have blanks. The 14th and the 15th field are the time in the program and in the system.
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    Duration::from_millis(10 * fields.skip(11).take(2).map(number).sum::<u64>())
 }
 
 /// Where it panicked or what it said last.

@@ -35,6 +35,9 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
         ));
     }
     let records = records::read(&args.dir)?;
+    for remark in records.remarks.iter().filter(|_| !args.quiet) {
+        progress::say(&format!("warning: {remark}"));
+    }
     let (tasks, notes) = analysis::analyse(&records, args)?;
     let unfinished = records.unfinished(&notes);
     if let (Some(text), false) = (&unfinished, args.quiet) {

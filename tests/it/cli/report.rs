@@ -549,8 +549,11 @@ fn without_logs_a_warning() {
     assert_eq!(
         said.stderr,
         format!(
-            "warning: 8 runs of rte have no log.jsonl (rte/control/seed-1 is the first); figures of steps are without them\n\
+            "warning: {} has no journal.jsonl with checksums, so that damage to results.jsonl and to the logs would not be \
+             noticed\n\
+             warning: 8 runs of rte have no log.jsonl (rte/control/seed-1 is the first); figures of steps are without them\n\
              written: {}\n",
+            dir.display(),
             page.display()
         )
     );
