@@ -69,7 +69,7 @@ const MOST_BYTES: usize = 4 << 20;
 pub(crate) fn changed(text: &[u8], words: &[&str], chance: &mut Chance) -> Option<Vec<u8>> {
     let value: Value = serde_json::from_slice(text).ok()?;
     let mut root = node(&value);
-    for _ in 0..1 + chance.below(4) {
+    for _ in 0..=chance.below(4) {
         change(&mut root, words, chance);
     }
     let mut out = String::new();

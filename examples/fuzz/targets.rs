@@ -955,7 +955,7 @@ fn study_files(folder: &str) -> Vec<Victim> {
         if victim.file.ends_with("journal.jsonl") {
             // Lines without a checksum, as older versions wrote them, get further.
             let text = String::from_utf8_lossy(&victim.pool[0]).into_owned();
-            let bare = text.lines().map(|line| match line.split_once(",\"checksum\"") {
+            let bare = text.lines().map(|line| match line.split_once(",\"log\"") {
                 Some((body, _)) => format!("{body}}}\n"),
                 None => format!("{line}\n"),
             });

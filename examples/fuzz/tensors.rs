@@ -101,7 +101,7 @@ fn many_axes(header: &[u8], chance: &mut Chance) -> Vec<u8> {
 /// Numbers that are not usual, in the widths that there are.
 fn special_numbers(data: &[u8], chance: &mut Chance) -> Vec<u8> {
     let mut data = data.to_vec();
-    for _ in 0..1 + chance.below(8) {
+    for _ in 0..=chance.below(8) {
         let numbers: [&[u8]; 9] = [
             &f32::NAN.to_le_bytes(),
             &f32::INFINITY.to_le_bytes(),
@@ -162,7 +162,7 @@ pub(crate) fn npz(file: &[u8], chance: &mut Chance) -> Vec<u8> {
     let Some(mut members) = members(file).filter(|members| !members.is_empty()) else {
         return text::bytes(file, chance);
     };
-    for _ in 0..1 + chance.below(3) {
+    for _ in 0..=chance.below(3) {
         let at = chance.below(members.len());
         let member = &mut members[at];
         match chance.below(8) {
@@ -216,7 +216,7 @@ fn fields(file: &[u8], chance: &mut Chance) -> Vec<u8> {
     let starts: Vec<usize> = (0..file.len())
         .filter(|&at| file[at..].starts_with(b"PK"))
         .collect();
-    for _ in 0..1 + chance.below(3) {
+    for _ in 0..=chance.below(3) {
         if starts.is_empty() {
             break;
         }

@@ -59,7 +59,7 @@ fn tokens(text: &[u8]) -> Vec<&[u8]> {
 /// The text with some of its words and signs changed.
 pub(crate) fn changed(text: &[u8], words: &[&str], chance: &mut Chance) -> Vec<u8> {
     let mut parts: Vec<Vec<u8>> = tokens(text).into_iter().map(<[u8]>::to_vec).collect();
-    for _ in 0..1 + chance.below(4) {
+    for _ in 0..=chance.below(4) {
         let (a, b) = (chance.below(parts.len()), chance.below(parts.len()));
         if parts.is_empty() {
             parts.push(Vec::new());
@@ -101,7 +101,7 @@ pub(crate) fn lines(text: &[u8], chance: &mut Chance, within: fn(&[u8], &mut Cha
         .split_inclusive(|&byte| byte == b'\n')
         .map(<[u8]>::to_vec)
         .collect();
-    for _ in 0..1 + chance.below(3) {
+    for _ in 0..=chance.below(3) {
         if all.is_empty() {
             return b"\n".to_vec();
         }
@@ -135,7 +135,7 @@ pub(crate) fn lines(text: &[u8], chance: &mut Chance, within: fn(&[u8], &mut Cha
 /// Bits and bytes changed, cut out, put in.
 pub(crate) fn bytes(text: &[u8], chance: &mut Chance) -> Vec<u8> {
     let mut text = text.to_vec();
-    for _ in 0..1 + chance.below(6) {
+    for _ in 0..=chance.below(6) {
         let at = chance.below(text.len());
         if text.is_empty() {
             text.push(0);

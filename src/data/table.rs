@@ -1,7 +1,6 @@
 //! From records of cells to rows of texts and labels: which column is what, and whether every record has all.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use super::error::{DataError, FileFault, LineFault};
 use super::read::{Labels, Row, Rows};
@@ -82,20 +81,12 @@ pub(super) fn next_record<'t>(
         .map_err(|(line, fault)| source.line_fault(line, fault))
 }
 
-/// The names in the first record. None may be there twice, for it could not be told which column is meant by it, now or by
-/// whoever reads the predictions beside them; columns without a name cannot be meant.
+/// The names in the first record.
 pub(super) fn header<'t>(
     source: &Source,
     records: &mut impl Iterator<Item = Result<Record<'t>, (usize, LineFault)>>,
 ) -> Result<Vec<String>, DataError> {
     let record = next_record(source, records)?.ok_or_else(|| source.fault(FileFault::Empty))?;
-    let mut seen = BTreeSet::new();
-    let mut names = record.cells.iter().filter(|name| !name.is_empty());
-    if let Some(twice) = names.find(|name| !seen.insert(&***name)) {
-        return Err(source.fault(FileFault::RepeatedColumn {
-            column: twice.clone().into_owned(),
-        }));
-    }
     Ok(record.cells.into_iter().map(Cow::into_owned).collect())
 }
 

@@ -183,30 +183,6 @@ fn bytes_that_are_not_text() {
     user("a.jsonl", b"{}\n\xc3", "DIR/a.jsonl line 2: invalid UTF-8");
 }
 
-/// A column that nobody asked for as well: beside the predictions it could not be told which is which. Columns without a name
-/// are there in many files, and cannot be meant.
-#[test]
-fn columns_of_one_name() {
-    let twice = "the header names column `id` twice";
-    user(
-        "a.csv",
-        "id,text,id,label\n1,a,2,x\n",
-        &format!("DIR/a.csv: {twice}"),
-    );
-    user(
-        "a.tsv",
-        "text\tlabel\tid\tid\na\tx\t1\t2\n",
-        &format!("DIR/a.tsv: {twice}"),
-    );
-    glue(
-        "rte",
-        "id\tid\tsentence1\tsentence2\tlabel\n0\t0\ta\tb\tentailment\n",
-        &format!("DIR/dev.tsv: {twice}"),
-    );
-    let path = scratch::file("user_unnamed", "a.csv", "text,label,,\na,x,1,2\nb,y,1,2\n");
-    assert!(read_user_train(&path, &UserColumns::default(), None).is_ok());
-}
-
 #[test]
 fn users_files() {
     user(

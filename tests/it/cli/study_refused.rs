@@ -335,7 +335,7 @@ fn merging() {
         .replace("\"steps\":8", "\"steps\":9");
     let unsigned: Vec<&str> = changed
         .lines()
-        .map(|line| line.split_once(",\"checksum\"").unwrap().0)
+        .map(|line| line.split_once(",\"log\"").unwrap().0)
         .collect();
     let copy = dir.join("copy");
     fs::create_dir(&copy).unwrap();
