@@ -540,6 +540,27 @@ fn unknown_names() {
     report(&dir, &["--stopped", "majority", "--metric", "eval_loss"]).refused(&dir, 2, message);
 }
 
+/// What a report that was killed left unfinished is removed by the next, and nothing else is.
+#[test]
+fn left_overs_of_a_killed_report() {
+    let dir = study("report-killed", &records());
+    let figures = dir.join("report/figures");
+    fs::create_dir_all(&figures).unwrap();
+    for folder in [&dir.join("report"), &figures] {
+        for name in [".cwgnc-a1b2c3.tmp", ".mine.tmp"] {
+            fs::write(folder.join(name), "x").unwrap();
+        }
+    }
+    report(&dir, &[]).succeeded();
+    for folder in [&dir.join("report"), &figures] {
+        let hidden: Vec<String> = listing(folder)
+            .into_iter()
+            .filter(|name| name.starts_with('.'))
+            .collect();
+        assert_eq!(hidden, [".mine.tmp"]);
+    }
+}
+
 /// Logs may be left behind where a study is copied: the tables are made all the same, and it is said.
 #[test]
 fn without_logs_a_warning() {
