@@ -1,5 +1,6 @@
-//! `checksums.json` of a checkpoint: the hashes of its files, and of the log as it was then. Resuming checks them, so that a
-//! file that a disk has damaged is told and does not become other numbers.
+//! `checksums.json` of a checkpoint: the hashes of its files, and of the log as it was then; and of a study: the hashes of
+//! the files that say what it is. Resuming, merging and reporting check them, so that a file that a disk has damaged is told
+//! and does not become other numbers.
 
 use super::output::{LOG, entries};
 use super::progress::say;
@@ -8,8 +9,8 @@ use crate::checkpoint::{self, fnv1a64};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// Its name in a checkpoint's folder.
-const FILE: &str = "checksums.json";
+/// Its name in a checkpoint's folder, and in a study's.
+pub(super) const FILE: &str = "checksums.json";
 
 /// The key of the run's log, which lies above the checkpoint and grows after it.
 const ABOVE: &str = "../log.jsonl";
@@ -82,4 +83,39 @@ pub(super) fn verify(checkpoint: &Path, quiet: bool) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Writes the hashes of these files of a study's folder: names and contents.
+pub(super) fn seal(folder: &Path, files: &[(&str, &[u8])]) -> Result<(), Error> {
+    let hashes = files
+        .iter()
+        .map(|(name, bytes)| ((*name).to_owned(), fnv1a64(bytes).into()));
+    output::write_json(&folder.join(FILE), &hashes.collect())
+}
+
+/// Whether a study's folder has hashes, as those of older versions have not.
+///
+/// # Errors
+/// The first file that is not the one that was written, by name.
+pub(super) fn is_sealed(folder: &Path) -> Result<bool, Error> {
+    let file = folder.join(FILE);
+    if !file.exists() {
+        return Ok(false);
+    }
+    let damaged = |path: &Path, what: &str| {
+        Error::Study(format!(
+            "{} was changed or is damaged: {what}; put it back as it was, or begin another study in another folder",
+            path.display()
+        ))
+    };
+    let hashes: Map<String, Value> = serde_json::from_slice(&checkpoint::read(&file)?)
+        .map_err(|error| damaged(&file, &format!("it is not JSON: {error}")))?;
+    for (name, expected) in &hashes {
+        let path = folder.join(name);
+        let bytes = checkpoint::read(&path).map_err(|error| damaged(&path, &error.to_string()))?;
+        if expected.as_str() != Some(&*fnv1a64(&bytes)) {
+            return Err(damaged(&path, &format!("{FILE} has another hash of it")));
+        }
+    }
+    Ok(true)
 }

@@ -56,17 +56,31 @@ use crate::checkpoint::CheckpointError;
 use crate::data::{DataError, LengthFault};
 use crate::report::terminal::{aligned, line};
 use clap::Parser;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs the program and reports its error, if any, on stderr.
 pub fn main() -> ExitCode {
-    let words = match spelling::corrected(std::env::args_os()).and_then(configured::expanded) {
+    ExitCode::from(run(std::env::args_os()))
+}
+
+/// Does what the words of a command line say, of which the first is the program's name, and gives the exit code. Results go
+/// to stdout, messages and the error to stderr; the process goes on.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words = match spelling::corrected(words.into_iter()).and_then(configured::expanded) {
         Ok(words) => words,
         Err(error) => return exit(Err(error)),
     };
-    let args = args::Args::parse_from(words);
+    let args = match args::Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(said) => {
+            // Help goes to stdout with code 0, what is wrong to stderr with 2. A reader that has gone changes neither.
+            let _ = said.print();
+            return u8::try_from(said.exit_code()).unwrap_or(2);
+        }
+    };
     let Some(command) = args.command else {
         return exit(first::command(&args.first).map(|()| 0));
     };
@@ -94,9 +108,9 @@ pub fn main() -> ExitCode {
 }
 
 /// The exit code of a command; its error, if any, goes to stderr.
-fn exit(result: Result<u8, Error>) -> ExitCode {
+fn exit(result: Result<u8, Error>) -> u8 {
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(error) => {
             // A line of somebody else's text must not look like one of ours.
             let text = error.to_string();
@@ -107,7 +121,7 @@ fn exit(result: Result<u8, Error>) -> ExitCode {
                 said += line;
             }
             progress::say(&said);
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
     }
 }

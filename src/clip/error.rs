@@ -202,8 +202,12 @@ impl fmt::Display for ClipError {
 
 impl std::error::Error for ClipError {}
 
+/// Characters of a name that are compared. None that is known has as many, and a longer one is no slip of a key.
+const COMPARED: usize = 100;
+
 /// The three names that need the fewest edits to become `name`, best first.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let name: &str = &name.chars().take(COMPARED).collect::<String>();
     let mut known: Vec<&str> = known.into_iter().collect();
     let mut seen = std::collections::BTreeSet::new();
     known.retain(|known| seen.insert(*known));

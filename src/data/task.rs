@@ -311,8 +311,11 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
 
 /// The known name that takes the fewest edits to reach, if two or fewer do; the first of several.
 pub(crate) fn nearest_of<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let length = name.chars().count();
     known
         .into_iter()
+        // No fewer edits than the lengths differ by: a name of a million characters is not compared.
+        .filter(|known| known.chars().count().abs_diff(length) <= 2)
         .map(|known| (edits(name, known), known))
         .filter(|&(distance, _)| distance <= 2)
         .min_by_key(|&(distance, _)| distance)

@@ -80,12 +80,8 @@ mod tests {
     use crate::train::masking::{Masking, Segments, Vocabulary};
     use ndarray::arr1;
 
-    /// A model of zeros but for the bias of the output gives every position its bias: 2 for word 5 and 1 for the masks'
-    /// own 1, 0 for the five others. With p = 1 every word is asked for: 4 5 5 and 6 5. The likeliest is always 5, right in
-    /// three of five; L = ln(e² + e + 5) − 3 · 2 / 5. Two words as likely: the first counts, and 5 never does.
-    #[test]
-    fn worked_example() {
-        let config = ModelConfig {
+    fn config() -> ModelConfig {
+        ModelConfig {
             family: Family::Bert,
             vocab_size: 7,
             hidden_size: 2,
@@ -103,17 +99,28 @@ mod tests {
             pad_token_id: 0,
             problem: Problem::Classification,
             labels: vec!["a".to_owned(), "b".to_owned()],
-        };
-        let vocabulary = Vocabulary {
+        }
+    }
+
+    fn vocabulary() -> Vocabulary {
+        Vocabulary {
             mask: 1,
             is_special: (0..7).map(|id| id < 4).collect(),
             continues: vec![false; 7],
-        };
+        }
+    }
+
+    /// A model of zeros but for the bias of the output gives every position its bias: 2 for word 5 and 1 for the masks'
+    /// own 1, 0 for the five others. With p = 1 every word is asked for: 4 5 5 and 6 5. The likeliest is always 5, right in
+    /// three of five; L = ln(e² + e + 5) − 3 · 2 / 5. Two words as likely: the first counts, and 5 never does.
+    #[test]
+    fn worked_example() {
+        let config = config();
         let text = MaskedText {
             sequences: [vec![2, 4, 5, 5, 3], vec![2, 6, 5, 3]]
                 .map(Segments::one)
                 .to_vec(),
-            masking: Masking::new(vocabulary, 1.0, false, 9),
+            masking: Masking::new(vocabulary(), 1.0, false, 9),
         };
         let mut model = MaskedLanguageModel::<f64>::zeros(&config);
         model.head.bias = arr1(&[0.0, 1.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
@@ -126,5 +133,35 @@ mod tests {
         assert_eq!(fill(&config, &model, &text, 2, |_| {}), found);
         model.head.bias[4] = 2.0;
         assert_eq!(fill(&config, &model, &text, 2, |_| {}).accuracy, 0.2);
+    }
+
+    /// The masks of an evaluation are those of epoch 0, each sequence by its own number. With p = 1/2 a part of twelve words
+    /// is asked for; `apply` says which, and only words 5 are guessed right.
+    #[test]
+    fn the_masks_of_epoch_0() {
+        let words = |sequence: u32| (0..12).map(move |i| 4 + (sequence + i) % 3).collect::<Vec<u32>>();
+        let masking = Masking::new(vocabulary(), 0.5, false, 3);
+        let chosen =
+            |epoch: u64, number: u64, sequence: u32| masking.apply(&words(sequence), epoch, number).words;
+        let asked = |epoch: u64, first: u64| [chosen(epoch, first, 0), chosen(epoch, first + 1, 1)].concat();
+        let counts = |asked: Vec<u32>| (asked.iter().filter(|&&word| word == 5).count(), asked.len());
+        let expected = counts(asked(0, 0));
+        // Another epoch and other numbers of the sequences ask for other words.
+        assert!(counts(asked(1, 0)) != expected && counts(asked(0, 1)) != expected);
+        let text = MaskedText {
+            sequences: vec![Segments::one(words(0)), Segments::one(words(1))],
+            masking: masking.clone(),
+        };
+        let config = ModelConfig {
+            max_position_embeddings: 12,
+            ..config()
+        };
+        let mut model = MaskedLanguageModel::<f64>::zeros(&config);
+        model.head.bias = arr1(&[0.0, 1.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
+        for batch_size in [1, 2] {
+            let found = fill(&config, &model, &text, batch_size, |_| {});
+            let right = expected.0 as f64 / expected.1 as f64;
+            assert_eq!((found.accuracy, found.positions), (right, expected.1));
+        }
     }
 }

@@ -13,6 +13,7 @@ mod damage;
 mod files;
 mod finetune;
 mod first;
+mod fuzzed;
 mod help;
 mod hostile;
 mod machine;

@@ -108,6 +108,7 @@ fn same(a: &ClipPolicy, b: &ClipPolicy) -> bool {
 fn rows(path: &Path) -> Result<Vec<Row>, Error> {
     let text = String::from_utf8_lossy(&checkpoint::read(path)?).into_owned();
     let mut rows = Vec::new();
+    let mut seen = BTreeSet::new();
     for (number, line) in (1..)
         .zip(text.lines())
         .filter(|(_, line)| !line.trim().is_empty())
@@ -122,8 +123,14 @@ fn rows(path: &Path) -> Result<Vec<Row>, Error> {
                 .ok_or_else(|| refuse(format!("no text `{key}`")))
         };
         let threshold = value.get("threshold").and_then(Value::as_f64);
+        let pair = text("pair")?;
+        if !seen.insert(pair.clone()) {
+            return Err(refuse(format!(
+                "pair `{pair}` is there before; it would count twice"
+            )));
+        }
         rows.push(Row {
-            pair: text("pair")?,
+            pair,
             threshold: threshold.ok_or_else(|| refuse("no number `threshold`".to_owned()))?,
             policy: text("policy")?
                 .parse()

@@ -15,7 +15,7 @@ mod series;
 mod tables;
 mod updates;
 
-use super::{Error, aligned, print, print_document, progress};
+use super::{Error, aligned, output, print, print_document, progress};
 use crate::checkpoint;
 use crate::report::{html, latex, markdown};
 use analysis::Task;
@@ -35,6 +35,9 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
         ));
     }
     let records = records::read(&args.dir)?;
+    for remark in records.remarks.iter().filter(|_| !args.quiet) {
+        progress::say(&format!("warning: {remark}"));
+    }
     let (tasks, notes) = analysis::analyse(&records, args)?;
     let unfinished = records.unfinished(&notes);
     if let (Some(text), false) = (&unfinished, args.quiet) {
@@ -47,10 +50,8 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
     let document = page::document(args, unfinished, &tasks, &logs)?;
     let output = args.output.clone().unwrap_or_else(|| args.dir.join("report"));
     let folder = output.join("figures");
-    std::fs::create_dir_all(&folder).map_err(|source| Error::Folder {
-        path: folder.clone(),
-        source,
-    })?;
+    make(&folder)?;
+    make(&output)?;
     for figure in document.figures() {
         write(&folder.join(format!("{}.svg", figure.name)), &figure.svg)?;
     }
@@ -72,6 +73,20 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
         for line in aligned(&rows) {
             print(&line)?;
         }
+    }
+    Ok(())
+}
+
+/// Makes a folder of a report, without the unfinished files of a report that was killed.
+fn make(folder: &Path) -> Result<(), Error> {
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        |source| Error::Folder { path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(fail(folder))?;
+    let entries = output::entries(folder)?.into_iter();
+    for left in entries.filter(|path| output::is_left_over(path) && path.is_file()) {
+        std::fs::remove_file(&left).map_err(fail(&left))?;
     }
     Ok(())
 }
@@ -106,6 +121,7 @@ fn read_logs(args: &Report, task: &Task<'_>) -> Result<Logs, Error> {
             logs.push(log);
         }
         all.settings.push(settings);
+        series::align(&mut logs, &condition.runs)?;
         all.logs.push(logs);
     }
     if let (Some(first), false) = (missing.first(), args.quiet) {

@@ -41,6 +41,8 @@ pub(super) struct Records {
     pub(super) planned: usize,
     /// The conditions of the plan; empty if there is none.
     pub(super) conditions: Vec<String>,
+    /// What would not be noticed if it were damaged, one sentence each.
+    pub(super) remarks: Vec<String>,
 }
 
 impl Records {
@@ -71,8 +73,10 @@ pub(super) fn read(dir: &Path) -> Result<Records, Error> {
         Vec::new()
     };
     let (mut planned, mut conditions) = (written.len(), Vec::new());
+    let mut remarks = Vec::new();
     let (source, lines) = match study::finished(dir)? {
         Some(study) => {
+            remarks = study.remarks;
             let records = study.records;
             if let Some(at) = written.iter().position(|line| !records.contains(line)) {
                 return Err(Error::Report(format!(
@@ -85,7 +89,13 @@ pub(super) fn read(dir: &Path) -> Result<Records, Error> {
             conditions = study.conditions;
             (dir.join(JOURNAL), records)
         }
-        None if results.is_file() => (results, written),
+        None if results.is_file() => {
+            remarks.push(format!(
+                "{} has no {JOURNAL} with checksums, so that damage to {RESULTS} and to the logs would not be noticed",
+                dir.display()
+            ));
+            (results, written)
+        }
         None => {
             let why = if dir.join(STUDY).exists() {
                 "no run of the study has ended: begin it, or go on with it (cwgnc study --resume)"
@@ -114,6 +124,7 @@ pub(super) fn read(dir: &Path) -> Result<Records, Error> {
         runs,
         planned,
         conditions,
+        remarks,
     })
 }
 

@@ -140,18 +140,53 @@ impl Log {
         let all = trained.iter().max_by_key(|(_, names)| names.len());
         log.names = all.map(|(_, names)| names.clone()).unwrap_or_default();
         for (step, (number, names)) in log.steps.iter_mut().zip(&trained) {
-            let Some(places) = places(names, &log.names) else {
+            if !step.widen(names, &log.names) {
                 return Err(Error::Report(format!(
                     "{} line {number}: parameters that the step with the most of them does not have, or in another order",
                     path.display()
                 )));
-            };
-            for values in [&mut step.norms, &mut step.scales] {
-                *values = spread(values, &places, log.names.len());
             }
         }
         Ok(log)
     }
+}
+
+impl Step {
+    /// Puts what was measured of `names` at their places among `all`; false if they are not there in this order.
+    fn widen(&mut self, names: &[String], all: &[String]) -> bool {
+        let Some(places) = places(names, all) else {
+            return false;
+        };
+        for values in [&mut self.norms, &mut self.scales] {
+            *values = spread(values, &places, all.len());
+        }
+        true
+    }
+}
+
+/// Gives the logs of a condition's runs the same parameters, those of the log with the most: a run that stopped early may
+/// have trained only some of them.
+///
+/// # Errors
+/// Names the run that has others.
+pub(super) fn align(logs: &mut [Option<Log>], runs: &[&Run]) -> Result<(), Error> {
+    let known = logs.iter().flatten().rev().map(|log| &log.names);
+    let Some(all) = known.max_by_key(|names| names.len()).cloned() else {
+        return Ok(());
+    };
+    for (log, run) in logs.iter_mut().zip(runs) {
+        let Some(log) = log.as_mut().filter(|log| log.names != all) else {
+            continue;
+        };
+        let names = std::mem::replace(&mut log.names, all.clone());
+        if !log.steps.iter_mut().all(|step| step.widen(&names, &all)) {
+            return Err(Error::Report(format!(
+                "the log of run {} has parameters that another run of its condition does not have, or in another order",
+                run.id
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Where these names stand among all, if they do, in the same order.

@@ -7,7 +7,9 @@ use super::board::Board;
 use super::flags::Flags;
 use super::folder::Folder;
 use super::run::perform;
+use crate::checkpoint::{self, fnv1a64};
 use crate::cli::Error;
+use crate::cli::output::LOG;
 use crate::study::PlannedRun;
 use serde_json::{Map, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,7 +82,9 @@ pub(super) fn run_all(
             match ended.recv_timeout(Duration::from_secs(1)) {
                 Ok((run, result, time)) => {
                     let result = result.and_then(|record| {
-                        folder.journal.append(&record, time.as_secs_f64())?;
+                        let log = folder.run(&run.id()).join(LOG);
+                        let log = fnv1a64(&checkpoint::read(&log)?);
+                        folder.journal.append(&record, time.as_secs_f64(), Some(&log))?;
                         Ok(record)
                     });
                     match result {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `study.toml` | the study, with nothing left to be looked up |
 //! | `study.json` | the program's version, whether its numbers are those of every machine, the hashes of models and data |
+//! | `checksums.json` | the hashes of `study.toml` and `study.json` |
 //! | `journal.jsonl` | one line for each finished run, in the order in which they ended |
 //! | `results.jsonl` | the same without wall times, in the order of the plan |
 //! | `runs/TASK/CONDITION/seed-N/` | what `cwgnc finetune` writes |
@@ -14,7 +15,7 @@ use super::flags::Flags;
 use super::journal::{Entries, JOURNAL, Journal};
 use super::versions::{PORTABLE, check_version, read_versions, version_differences, versions};
 use crate::checkpoint;
-use crate::cli::{Error, output};
+use crate::cli::{Error, checksums, output};
 use crate::embedded;
 use crate::study::Study;
 use serde_json::{Map, Value};
@@ -196,7 +197,7 @@ fn begun_merge(path: &Path) -> Result<bool, Error> {
 }
 
 /// What a merge writes before `study.toml`.
-const MERGED: [&str; 4] = ["runs", VERSIONS, RESULTS, JOURNAL];
+const MERGED: [&str; 5] = ["runs", VERSIONS, RESULTS, JOURNAL, checksums::FILE];
 
 /// Removes what a merge wrote that was killed.
 fn remove_merge(path: &Path) -> Result<(), Error> {
@@ -226,6 +227,17 @@ pub(in crate::cli) struct Finished {
     pub(in crate::cli) planned: usize,
     /// Its conditions.
     pub(in crate::cli) conditions: Vec<String>,
+    /// What would not be noticed if it were damaged, one sentence each: an older version wrote it.
+    pub(in crate::cli) remarks: Vec<String>,
+}
+
+/// What is said of a study's folder without [`checksums::FILE`].
+pub(super) fn unsealed(path: &Path) -> String {
+    format!(
+        "{} has no {}, so that damage to {STUDY} and {VERSIONS} would not be noticed",
+        path.display(),
+        checksums::FILE
+    )
 }
 
 /// The finished runs of the study in a folder; none if there is no study or no journal.
@@ -234,14 +246,28 @@ pub(in crate::cli) fn finished(path: &Path) -> Result<Option<Finished>, Error> {
     if !path.join(STUDY).is_file() || !journal.path().is_file() {
         return Ok(None);
     }
+    let mut remarks = Vec::new();
+    if !checksums::is_sealed(path)? {
+        remarks.push(unsealed(path));
+    }
     let study = read_study(path, &Flags::new())?;
-    let mut records = journal.entries_of(&study)?.records;
+    let entries = journal.entries_of(&study)?;
+    entries.check_logs(path)?;
+    let bare = entries.records.len() - entries.logs.len();
+    if bare > 0 {
+        let journal = journal.path().display();
+        remarks.push(format!(
+            "{journal} has no hash of the logs of {bare} runs, so that damage to them would not be noticed"
+        ));
+    }
+    let mut records = entries.records;
     let runs = study.runs();
     let in_order = runs.iter().filter_map(|run| records.remove(&run.id()));
     Ok(Some(Finished {
         records: in_order.map(Value::Object).collect(),
         planned: runs.len(),
         conditions: study.conditions.iter().map(|part| part.name.clone()).collect(),
+        remarks,
     }))
 }
 
@@ -256,9 +282,16 @@ pub(super) fn make(path: &Path) -> Result<(), Error> {
 fn write_study(path: &Path, study: &Study, versions: &Map<String, Value>) -> Result<(), Error> {
     output::write_json(&path.join(VERSIONS), versions)?;
     let text = file::write(study)?;
+    seal(path, text.as_bytes())?;
     Ok(checkpoint::write_atomic(&path.join(STUDY), |out| {
         out.write_all(text.as_bytes())
     })?)
+}
+
+/// Writes the hashes of a study's files, of which `study.json` is there.
+fn seal(path: &Path, study: &[u8]) -> Result<(), Error> {
+    let versions = checkpoint::read(&path.join(VERSIONS))?;
+    checksums::seal(path, &[(STUDY, study), (VERSIONS, &versions)])
 }
 
 /// The study of a folder: the one that is asked for, if one is, made by this program from the same files.
@@ -270,6 +303,7 @@ fn same_study(path: &Path, asked: Option<Study>, mixed: bool, flags: &Flags) -> 
             path.display()
         ))
     };
+    let is_sealed = checksums::is_sealed(path)?;
     let was = read_study(path, flags)?;
     let changed = asked.map(|asked| was.differences(&asked)).unwrap_or_default();
     if !changed.is_empty() {
@@ -286,7 +320,15 @@ fn same_study(path: &Path, asked: Option<Study>, mixed: bool, flags: &Flags) -> 
         // From here on it is a study of both kinds, and says so.
         let mut both = before;
         both.insert(PORTABLE.to_owned(), false.into());
+        let study = checkpoint::read(&path.join(STUDY))?;
+        if is_sealed {
+            // A process that is killed between two files must not leave a hash of the old one.
+            checksums::seal(path, &[(STUDY, &study)])?;
+        }
         output::write_json(&path.join(VERSIONS), &both)?;
+        if is_sealed {
+            seal(path, &study)?;
+        }
     }
     Ok(was)
 }
@@ -309,7 +351,9 @@ fn is_unused(path: &Path) -> Result<bool, Error> {
             .to_string_lossy()
             .into_owned()
     };
-    let ours = |path: &PathBuf| [LOCK, VERSIONS].contains(&name(path).as_str()) || output::is_left_over(path);
+    let ours = |path: &PathBuf| {
+        [LOCK, VERSIONS, checksums::FILE].contains(&name(path).as_str()) || output::is_left_over(path)
+    };
     Ok(output::entries(path)?.iter().all(ours))
 }
 

@@ -1,10 +1,11 @@
 //! `journal.jsonl`: one line for each finished run, on the disk before anything else happens.
 //!
-//! A line is the run's record, its wall time and a checksum of both, so that a damaged line is told. Several processes may append to one journal; each holds the file's lock
+//! A line is the run's record, its wall time, the hash of its log and a checksum of all three, so that a damaged line is told. Several processes may append to one journal; each holds the file's lock
 //! while it does. A process that dies while it writes leaves half a line, which is cut off by whoever comes next.
 
-use crate::checkpoint::{CheckpointError, fnv1a64};
+use crate::checkpoint::{self, CheckpointError, fnv1a64};
 use crate::cli::Error;
+use crate::cli::output::LOG;
 use crate::study::{PlannedRun, Study};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// The name of the wall time in a line; the one field that is not the same in every repetition.
 pub(super) const SECONDS: &str = "seconds";
+
+/// The name of the hash of the run's log in a line.
+const LOG_HASH: &str = "log";
 
 /// Its name in a study's folder.
 pub(in crate::cli) const JOURNAL: &str = "journal.jsonl";
@@ -36,6 +40,8 @@ pub(super) struct Entries {
     pub(super) records: BTreeMap<String, Map<String, Value>>,
     /// Wall times by run.
     pub(super) seconds: BTreeMap<String, f64>,
+    /// Hashes of the logs by run; an older version wrote none.
+    pub(super) logs: BTreeMap<String, String>,
     /// The bytes of a last line that was cut off when its process died.
     pub(super) torn: usize,
 }
@@ -77,6 +83,7 @@ impl Journal {
             let mut record: Map<String, Value> = serde_json::from_slice(line)
                 .map_err(|error| wrong(&format!("not a record of a run: {error}")))?;
             record.shift_remove(CHECKSUM);
+            let log = record.shift_remove(LOG_HASH);
             let seconds = record.shift_remove(SECONDS).and_then(|seconds| seconds.as_f64());
             let (Some(id), Some(seconds)) = (record.get("run").and_then(Value::as_str), seconds) else {
                 return Err(wrong(&format!("no `run` or no `{SECONDS}`")));
@@ -86,6 +93,9 @@ impl Journal {
                 return Err(wrong(&format!("run {id} is there before, with other results")));
             }
             entries.seconds.insert(id.clone(), seconds);
+            if let Some(hash) = log.as_ref().and_then(Value::as_str) {
+                entries.logs.insert(id.clone(), hash.to_owned());
+            }
             entries.records.insert(id, record);
         }
         Ok(entries)
@@ -103,9 +113,17 @@ impl Journal {
     }
 
     /// Appends the line of a run and waits until it is on the disk.
-    pub(super) fn append(&self, record: &Map<String, Value>, seconds: f64) -> Result<(), Error> {
+    pub(super) fn append(
+        &self,
+        record: &Map<String, Value>,
+        seconds: f64,
+        log: Option<&str>,
+    ) -> Result<(), Error> {
         let mut line = record.clone();
         line.insert(SECONDS.to_owned(), seconds.into());
+        if let Some(hash) = log {
+            line.insert(LOG_HASH.to_owned(), hash.into());
+        }
         self.append_line(&with_checksum(&Value::Object(line).to_string()))
             .map_err(|source| {
                 let path = self.path.clone();
@@ -129,6 +147,26 @@ impl Journal {
         file.seek(SeekFrom::Start(whole))?;
         file.write_all(format!("{line}\n").as_bytes())?;
         file.sync_data()
+    }
+}
+
+impl Entries {
+    /// Whether the logs below a study's folder are those of the runs that ended. One that is not there is not read either.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub(super) fn check_logs(&self, study: &Path) -> Result<(), Error> {
+        for (id, expected) in &self.logs {
+            let path = study.join("runs").join(id).join(LOG);
+            if path.exists() && fnv1a64(&checkpoint::read(&path)?) != *expected {
+                return Err(Error::Study(format!(
+                    "{} is damaged: {JOURNAL} has another hash of it; take the line of {id} out of that file, and --resume \
+                     repeats the run",
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

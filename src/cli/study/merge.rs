@@ -2,13 +2,13 @@
 
 use super::args::Merge;
 use super::flags::Flags;
-use super::folder::{Folder, make, read_study};
+use super::folder::{Folder, make, read_study, unsealed};
 use super::journal::{Entries, Journal};
 use super::versions::{PORTABLE, check_version, read_versions, version_differences};
 use crate::checkpoint;
 use crate::cli::progress::say;
 use crate::cli::report::{self, args::Report};
-use crate::cli::{Error, output};
+use crate::cli::{Error, checksums, output};
 use serde_json::Value;
 use std::path::Path;
 
@@ -16,11 +16,15 @@ use std::path::Path;
 pub(super) fn command(args: &Merge) -> Result<(), Error> {
     let flags = Flags::new();
     let first = &args.folders[0];
+    checksums::is_sealed(first)?;
     let (study, mut versions) = (read_study(first, &flags)?, read_versions(first)?);
     check_version(first, &versions)?;
     let mut merged = Entries::default();
     let mut places = Vec::new();
     for path in &args.folders {
+        if !checksums::is_sealed(path)? && !args.quiet {
+            say(&format!("warning: {}", unsealed(path)));
+        }
         let mut changed = study.differences(&read_study(path, &flags)?);
         let of_shard = read_versions(path)?;
         changed.extend(version_differences(&versions, &of_shard, args.mixed_machines));
@@ -34,6 +38,7 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
             versions.insert(PORTABLE.to_owned(), false.into());
         }
         let entries = Journal::new(path).entries_of(&study)?;
+        entries.check_logs(path)?;
         for (id, record) in entries.records {
             match merged.records.get(&id) {
                 Some(known) if *known != record => {
@@ -45,6 +50,8 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
                 Some(_) => {}
                 None => {
                     merged.seconds.insert(id.clone(), entries.seconds[&id]);
+                    let log = entries.logs.get(&id);
+                    merged.logs.extend(log.map(|hash| (id.clone(), hash.clone())));
                     merged.records.insert(id.clone(), record);
                     places.push((id, path));
                 }
@@ -58,7 +65,8 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
         for run in folder.study.runs() {
             let id = run.id();
             if let Some(record) = merged.records.get(&id) {
-                folder.journal.append(record, merged.seconds[&id])?;
+                let log = merged.logs.get(&id).map(String::as_str);
+                folder.journal.append(record, merged.seconds[&id], log)?;
             }
         }
         folder.write_results(&merged)?;

@@ -20,7 +20,7 @@ mod run;
 mod versions;
 
 use super::report::{self, args::Report};
-use super::{Error, machine, progress};
+use super::{Error, checksums, machine, progress};
 use crate::study::{PlannedRun, Study};
 use args::{StudyArgs, StudyCommand};
 use board::Board;
@@ -66,7 +66,11 @@ pub(super) fn command(args: &StudyArgs) -> Result<(), Error> {
         None => None,
     };
     machine::warn_unless_portable(args.quiet);
+    if !args.quiet && !checksums::is_sealed(&folder.path)? {
+        progress::say(&format!("warning: {}", folder::unsealed(&folder.path)));
+    }
     let entries = folder.entries()?;
+    entries.check_logs(&folder.path)?;
     // Beside other processes, half a line may be one that is being written.
     if entries.torn > 0 && usage == Use::Alone && !args.quiet {
         let (journal, bytes) = (folder.journal.path().display(), entries.torn);

@@ -66,6 +66,44 @@ fn text_form() {
     }
 }
 
+/// The usual values are those of the table at the top of `text.rs`, of every rule and for every option.
+#[test]
+fn usual_values() {
+    for (short, long) in [
+        ("component:1", "component:1@torch,eps=0.000001"),
+        ("component:1@mxnet", "component:1@mxnet,eps=0.00000001"),
+        ("value:1", "value:1@torch"),
+        ("soft:1", "soft:1@rational"),
+        ("normalise:1", "normalise:1@add,eps=0.000001"),
+        ("agc:1", "agc:1,eps=0.001"),
+        ("trust-ratio", "trust-ratio,coefficient=1,eps=0,max=inf"),
+        ("stable-adamw:1", "stable-adamw:1,eps=0.00000001"),
+        ("zclip:1", "zclip:1@adaptive,alpha=0.97,warmup=25,factor=1,max=1"),
+        ("adagc:1", "adagc:1,absolute=1,beta=0.98,warmup=100"),
+    ] {
+        let [short, long] = [short, long].map(|text| text.parse::<ClipPolicy>().expect(text));
+        assert_eq!(short, long);
+    }
+    // No other rule has an option with a usual value, so none is forgotten above.
+    let mut names = Vec::new();
+    for mut rule in Rule::examples() {
+        let has_options = rule.numbers().iter().any(|(key, _)| !key.is_empty());
+        if has_options && !matches!(rule, Rule::Norm { .. }) {
+            names.push(rule.name());
+        }
+    }
+    names.dedup();
+    let expected = [
+        "normalise",
+        "agc",
+        "trust-ratio",
+        "stable-adamw",
+        "zclip",
+        "adagc",
+    ];
+    assert_eq!(names, expected);
+}
+
 /// Every rule, partition, edge rule and variant has a text form.
 #[test]
 fn everything_prints_and_parses() {

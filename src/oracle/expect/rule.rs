@@ -351,3 +351,6 @@ fn deviation(case: &Case, component: &Component, eps: f64) -> Result<Interval, O
         bound.apply(exact)
     })
 }
+
+#[cfg(test)]
+mod tests;

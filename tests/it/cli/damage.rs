@@ -186,3 +186,75 @@ fn a_report_before_the_end() {
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
     assert!(refused.stderr.contains("damaged"), "{}", refused.stderr);
 }
+
+/// A study's own files and the logs of its runs: damaged, gone or edited, they are told by name by whatever reads them, and
+/// a merge leaves nothing behind. A folder of an older version is read, and it is said what is not noticed.
+#[test]
+fn files_of_a_study() {
+    let dir = scratch::folder("damage-study");
+    let whole = &undisturbed().0;
+    let log = "runs/train/control/seed-2/log.jsonl";
+    for name in ["study.toml", "study.json", "checksums.json", log] {
+        let part = dir.join("part");
+        fs::create_dir_all(&part).unwrap();
+        copy_all(whole, &part);
+        flip(&part.join(name));
+        let merged = dir.join("merged");
+        for words in [
+            vec!["report", text(&part), "--bootstrap", "20", "--quiet"],
+            vec![
+                "study",
+                "merge",
+                text(&part),
+                "--quiet",
+                "--output",
+                text(&merged),
+            ],
+            vec!["study", "--resume", "--quiet", "--output", text(&part)],
+        ] {
+            let ran = cwgnc(&words);
+            // A run that ended is not read again; what is made of it at the end is.
+            assert_ne!(ran.code, Some(0), "{name} {words:?}");
+            let named = ran.stderr.contains("part/study.") || ran.stderr.contains("part/checksums.json");
+            let told = if name == log {
+                ran.stderr.contains(&format!("part/{log}"))
+            } else {
+                named
+            };
+            assert!(told, "{name} {words:?}: {}", ran.stderr);
+            assert!(!merged.exists(), "{name}");
+        }
+        fs::remove_dir_all(&part).unwrap();
+    }
+    // An edit that would be another study, with a run more to do: nothing is begun.
+    let part = dir.join("part");
+    fs::create_dir_all(&part).unwrap();
+    copy_all(whole, &part);
+    let study = part.join("study.toml");
+    let edited = fs::read_to_string(&study)
+        .unwrap()
+        .replace("[1, 2, 3]", "[1, 2, 3, 4]");
+    assert!(edited.contains("4]"), "{edited}");
+    fs::write(&study, edited).unwrap();
+    let refused = cwgnc(&["study", "--resume", "--quiet", "--output", text(&part)]);
+    let message = "DIR/part/study.toml was changed or is damaged: checksums.json has another hash of it; put it back as it \
+                   was, or begin another study in another folder";
+    refused.refused(&dir, 1, message);
+    assert!(!part.join("runs/train/control/seed-4").exists());
+    // As an older version left it.
+    fs::copy(whole.join("study.toml"), &study).unwrap();
+    fs::remove_file(part.join("checksums.json")).unwrap();
+    let journal = fs::read_to_string(part.join("journal.jsonl")).unwrap();
+    let bare = journal
+        .lines()
+        .map(|line| format!("{}}}\n", line.split(",\"log\":").next().unwrap()));
+    fs::write(part.join("journal.jsonl"), bare.collect::<String>()).unwrap();
+    let ran = cwgnc(&["report", text(&part), "--bootstrap", "20"]);
+    for said in [
+        "has no checksums.json, so that damage to study.toml and study.json would not be noticed",
+        "journal.jsonl has no hash of the logs of 6 runs, so that damage to them would not be noticed",
+    ] {
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+    ran.succeeded();
+}

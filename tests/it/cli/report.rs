@@ -540,6 +540,27 @@ fn unknown_names() {
     report(&dir, &["--stopped", "majority", "--metric", "eval_loss"]).refused(&dir, 2, message);
 }
 
+/// What a report that was killed left unfinished is removed by the next, and nothing else is.
+#[test]
+fn left_overs_of_a_killed_report() {
+    let dir = study("report-killed", &records());
+    let figures = dir.join("report/figures");
+    fs::create_dir_all(&figures).unwrap();
+    for folder in [&dir.join("report"), &figures] {
+        for name in [".cwgnc-a1b2c3.tmp", ".mine.tmp"] {
+            fs::write(folder.join(name), "x").unwrap();
+        }
+    }
+    report(&dir, &[]).succeeded();
+    for folder in [&dir.join("report"), &figures] {
+        let hidden: Vec<String> = listing(folder)
+            .into_iter()
+            .filter(|name| name.starts_with('.'))
+            .collect();
+        assert_eq!(hidden, [".mine.tmp"]);
+    }
+}
+
 /// Logs may be left behind where a study is copied: the tables are made all the same, and it is said.
 #[test]
 fn without_logs_a_warning() {
@@ -549,8 +570,11 @@ fn without_logs_a_warning() {
     assert_eq!(
         said.stderr,
         format!(
-            "warning: 8 runs of rte have no log.jsonl (rte/control/seed-1 is the first); figures of steps are without them\n\
+            "warning: {} has no journal.jsonl with checksums, so that damage to results.jsonl and to the logs would not be \
+             noticed\n\
+             warning: 8 runs of rte have no log.jsonl (rte/control/seed-1 is the first); figures of steps are without them\n\
              written: {}\n",
+            dir.display(),
             page.display()
         )
     );

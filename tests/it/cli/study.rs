@@ -66,6 +66,7 @@ fn the_files_of_a_study() {
     assert_eq!(
         listing(dir),
         [
+            "checksums.json",
             "journal.jsonl",
             "lock",
             "report",

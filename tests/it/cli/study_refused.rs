@@ -246,6 +246,8 @@ fn folders() {
     ran(study(&path, &["--resume", "--quiet", "--only", "2"])).succeeded();
     drop(held);
 
+    // A folder that says other versions, and no hash that would call that damage.
+    fs::remove_file(path.join("checksums.json")).unwrap();
     let versions = path.join("study.json");
     let text_of = fs::read_to_string(&versions).unwrap();
     let (now, was) = (format!("\"{}\"", env!("CARGO_PKG_VERSION")), "\"0.0.9\"");
@@ -333,11 +335,11 @@ fn merging() {
         .replace("\"steps\":8", "\"steps\":9");
     let unsigned: Vec<&str> = changed
         .lines()
-        .map(|line| line.split_once(",\"checksum\"").unwrap().0)
+        .map(|line| line.split_once(",\"log\"").unwrap().0)
         .collect();
     let copy = dir.join("copy");
     fs::create_dir(&copy).unwrap();
-    for name in ["study.toml", "study.json"] {
+    for name in ["study.toml", "study.json", "checksums.json"] {
         fs::copy(part.join(name), copy.join(name)).unwrap();
     }
     fs::write(copy.join("journal.jsonl"), &changed).unwrap();

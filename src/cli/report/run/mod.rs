@@ -6,7 +6,7 @@ mod page;
 mod read;
 
 use super::args::Report;
-use super::write;
+use super::{make, write};
 use crate::checkpoint;
 use crate::cli::{Error, aligned, output, print, print_document, progress};
 use crate::report::{html, markdown, tensorboard::tensorboard};
@@ -43,6 +43,7 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
     let document = page::document(args, &run);
     let output = args.output.clone().unwrap_or_else(|| args.dir.join("report"));
     make(&output.join("figures"))?;
+    make(&output)?;
     for figure in document.figures() {
         write(
             &output.join("figures").join(format!("{}.svg", figure.name)),
@@ -71,11 +72,4 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
     let table = page::results(&run);
     let rows: Vec<_> = [table.header].into_iter().chain(table.rows).collect();
     aligned(&rows).iter().try_for_each(|line| print(line))
-}
-
-fn make(folder: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(folder).map_err(|source| Error::Folder {
-        path: folder.to_owned(),
-        source,
-    })
 }
