@@ -31,9 +31,10 @@ pub(super) const ACTIVATIONS: [(&str, Activation); 7] = [
 ];
 
 /// The names of `problem_type` with what they mean.
-pub(super) const PROBLEMS: [(&str, Problem); 2] = [
+pub(super) const PROBLEMS: [(&str, Problem); 3] = [
     ("single_label_classification", Problem::Classification),
     ("regression", Problem::Regression),
+    ("multi_label_classification", Problem::MultiLabel),
 ];
 
 const FAMILIES: [(&str, Family); 2] = [("bert", Family::Bert), ("roberta", Family::Roberta)];

@@ -75,6 +75,9 @@ pub(super) enum ProblemType {
     Classification,
     /// Mean squared error of a number
     Regression,
+    /// Binary cross-entropy of every label by itself; a row has any number of labels
+    #[value(alias = "multi_label_classification")]
+    MultiLabel,
 }
 
 /// The name by which a flag's value is known.

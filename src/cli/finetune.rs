@@ -180,7 +180,10 @@ impl<'a, T: Real> Job<'a, T> {
 
     fn facts(&self) -> Result<Facts, Error> {
         let metric = self.corpus.headline.of_a_study()?;
-        let targets: Vec<Target> = self.dev[0].iter().map(|sequence| sequence.target).collect();
+        let targets: Vec<Target> = self.dev[0]
+            .iter()
+            .map(|sequence| sequence.target.clone())
+            .collect();
         Ok(Facts {
             examples: self.train.len(),
             metric,
@@ -347,7 +350,7 @@ fn print_again(output: &Path, json: bool) -> Result<(), Error> {
 
 /// The tables of a few classes.
 fn print_classes(report: Option<&ClassReport>) -> Result<(), Error> {
-    let report = report.filter(|report| report.labels.len() <= SHOWN);
+    let report = report.filter(|report| report.classes.len() <= SHOWN);
     print_lines(report.into_iter().flat_map(ClassReport::lines))
 }
 

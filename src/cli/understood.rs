@@ -16,8 +16,11 @@ use serde_json::{Map, Value, json};
 pub(super) struct Understood {
     files: Vec<FileFacts>,
     reading: Reading,
-    /// How many training examples have each class.
+    /// How many training examples have each class or label, and how many there are.
     counts: Vec<usize>,
+    all: usize,
+    /// How many of them have no label, where they may have any number.
+    without: usize,
     /// The least and the largest value to train on.
     range: Option<(f64, f64)>,
     head: Head,
@@ -82,12 +85,20 @@ impl Understood {
     ) -> Self {
         let targets = corpus.train.as_ref().and_then(|train| train.set.targets());
         let (mut counts, mut range) = (vec![0; reading.labels.len()], None);
+        let (mut all, mut without) = (0, 0);
         for target in targets.into_iter().flatten() {
+            all += 1;
             match target {
                 Target::Class(class) => counts[class] += 1,
                 Target::Value(value) => {
                     let (least, largest) = range.unwrap_or((value, value));
                     range = Some((value.min(least), value.max(largest)));
+                }
+                Target::Labels(labels) => {
+                    without += usize::from(!labels.contains(&true));
+                    for (count, applies) in counts.iter_mut().zip(labels) {
+                        *count += usize::from(applies);
+                    }
                 }
             }
         }
@@ -95,6 +106,8 @@ impl Understood {
             files,
             reading,
             counts,
+            all,
+            without,
             range,
             head,
             tokenizer,
@@ -123,9 +136,14 @@ impl Understood {
             .cloned()
             .zip(self.counts.iter().map(|&count| count.into()));
         match self.reading.problem {
-            Problem::Classification => record.insert("classes".to_owned(), Value::Object(classes.collect())),
+            Problem::Classification | Problem::MultiLabel => {
+                record.insert("classes".to_owned(), Value::Object(classes.collect()))
+            }
             Problem::Regression => record.insert("range".to_owned(), json!(self.range)),
         };
+        if self.reading.problem == Problem::MultiLabel {
+            record.insert("without_label".to_owned(), self.without.into());
+        }
         if let Some(weights) = &self.weights {
             let weights = self
                 .reading
@@ -160,18 +178,24 @@ impl Understood {
             .map(|file| file.line(reading.max_tokens))
             .collect();
         lines.push(format!(
-            "texts from {}, labels from `{}`",
+            "texts from {}, labels from {}",
             listed(&reading.texts),
-            reading.label
+            reading.label_names()
         ));
-        let all: usize = self.counts.iter().sum();
+        let all = self.all;
         let classes = reading.labels.iter().zip(&self.counts);
+        let shares = classes.map(|(name, &count)| format!("`{name}` {}", percent(count, all)));
+        let shares: Vec<String> = shares.collect();
         lines.push(match (reading.problem, self.range) {
             (Problem::Classification, _) => {
-                let shares = classes.map(|(name, &count)| format!("`{name}` {}", percent(count, all)));
-                let shares: Vec<String> = shares.collect();
                 format!("classification of {} labels: {}", shares.len(), shares.join(", "))
             }
+            (Problem::MultiLabel, _) => format!(
+                "multi-label classification, any number of {} labels a row: {}; {} of the rows have none",
+                shares.len(),
+                shares.join(", "),
+                percent(self.without, all)
+            ),
             (Problem::Regression, Some((least, largest))) => {
                 format!("regression: values from {least} to {largest}")
             }

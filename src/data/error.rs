@@ -125,6 +125,15 @@ pub enum FileFault {
         /// Rows with a label.
         rows: usize,
     },
+    /// Columns that hold 0 and 1 are not those of the labels.
+    LabelColumns {
+        /// The columns.
+        columns: Vec<String>,
+        /// The labels.
+        labels: Vec<String>,
+    },
+    /// Several labels a row, and no row of the training file has one.
+    NoLabels,
     /// Classification with fewer than two labels in the training file.
     OneLabel {
         /// The only label.
@@ -213,6 +222,25 @@ pub enum LineFault {
     },
     /// No label where one is needed.
     MissingLabel,
+    /// A list where a row has one label.
+    LabelIsList,
+    /// No list where a row has any number of labels.
+    LabelIsNoList {
+        /// What is there.
+        label: String,
+    },
+    /// A label twice in one row.
+    RepeatedLabel {
+        /// The label.
+        label: String,
+    },
+    /// A column of a label that holds something else than 0 and 1.
+    NotZeroOrOne {
+        /// The column.
+        column: String,
+        /// What is there, or nothing.
+        found: String,
+    },
     /// A label that is not in the known set.
     UnknownLabel {
         /// The label.

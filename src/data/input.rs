@@ -109,11 +109,31 @@ impl UserFile {
         presence: Labels,
     ) -> Result<(Dataset, FoundColumns), DataError> {
         let (found, rows) = user::read_rows(self, columns, presence)?;
+        self.check_label_columns(&found, labels)?;
         let path = &self.source.path;
-        let set = dataset(path, rows, presence, labels.clone(), |text| {
-            labels.understand(text, &columns.label_texts)
+        let set = dataset(path, rows, presence, labels.clone(), |label| {
+            labels.understand(label, &columns.label_texts)
         })?;
         Ok((set, found))
+    }
+
+    /// Where each label has a column, every label has.
+    fn check_label_columns(&self, found: &FoundColumns, labels: &LabelSpace) -> Result<(), DataError> {
+        let columns = &found.label_columns;
+        let names = match labels {
+            LabelSpace::Classes(names) | LabelSpace::Sets(names) => &names[..],
+            LabelSpace::Values => &[],
+        };
+        let is_sets = matches!(labels, LabelSpace::Sets(_));
+        if columns.is_empty()
+            || is_sets && names.iter().all(|name| columns.contains(name)) && columns.len() == names.len()
+        {
+            return Ok(());
+        }
+        Err(self.source.fault(FileFault::LabelColumns {
+            columns: columns.clone(),
+            labels: names.to_vec(),
+        }))
     }
 
     /// All columns, one row for each example.

@@ -7,9 +7,11 @@
 //! The averages of F1 and the numbers of each class are scikit-learn's with `zero_division=0` and without `labels`.
 
 mod classes;
+mod labels;
 mod values;
 
 pub use classes::{Confusion, Tally};
+pub use labels::label_tallies;
 
 use super::error::{DataError, ScoreFault};
 use super::label::LabelSpace;
@@ -25,6 +27,7 @@ pub enum Metric {
     F1,
     /// Classes: `(1/m) Σₖ F1ₖ` over the `m` classes that occur in predictions or targets, in `[0, 1]`, with
     /// `F1ₖ = 2 TPₖ / (2 TPₖ + FPₖ + FNₖ)`. A class that occurs in neither does not count, as in scikit-learn.
+    /// Sets of labels: the mean over all labels; one that occurs in neither counts as 0, as there.
     F1Macro,
     /// Classes: `(1/n) Σₖ tₖ F1ₖ` with `tₖ` occurrences of class `k` among `n` targets, in `[0, 1]`.
     F1Weighted,
@@ -33,6 +36,11 @@ pub enum Metric {
     /// `(c n − Σ pₖ tₖ) / √((n² − Σ pₖ²) (n² − Σ tₖ²))`; 0 when the root is 0, that is when one class fills the
     /// predictions or the targets.
     Matthews,
+    /// Sets of labels: F1 of all labels together, `2 Σₖ TPₖ / Σₖ (2 TPₖ + FPₖ + FNₖ)`, in `[0, 1]`; 0 when there is no
+    /// label, neither predicted nor there.
+    F1Micro,
+    /// Sets of labels: the share of examples of which every label is right, in `[0, 1]`; scikit-learn's accuracy.
+    SubsetAccuracy,
     /// Values: Pearson's `r = Σ (p − p̄)(t − t̄) / √(Σ (p − p̄)² Σ (t − t̄)²)`, in `[-1, 1]`. NaN when it is not
     /// defined: constant predictions or targets, fewer than two of them, or a prediction that is not finite.
     Pearson,
@@ -52,6 +60,8 @@ pub enum Predictions {
     Classes(Vec<usize>),
     /// Numbers.
     Values(Vec<f64>),
+    /// Of each label whether it applies, in label order.
+    Labels(Vec<Vec<bool>>),
 }
 
 impl Predictions {
@@ -60,6 +70,7 @@ impl Predictions {
         match self {
             Self::Classes(classes) => classes.len(),
             Self::Values(values) => values.len(),
+            Self::Labels(rows) => rows.len(),
         }
     }
 
@@ -71,11 +82,13 @@ impl Predictions {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Accuracy,
         Self::F1,
+        Self::F1Micro,
         Self::F1Macro,
         Self::F1Weighted,
+        Self::SubsetAccuracy,
         Self::Matthews,
         Self::MeanSquaredError,
         Self::MeanAbsoluteError,
@@ -88,8 +101,10 @@ impl Metric {
         match self {
             Self::Accuracy => "accuracy",
             Self::F1 => "f1",
+            Self::F1Micro => "f1_micro",
             Self::F1Macro => "f1_macro",
             Self::F1Weighted => "f1_weighted",
+            Self::SubsetAccuracy => "subset_accuracy",
             Self::Matthews => "matthews_correlation",
             Self::Pearson => "pearson",
             Self::Spearman => "spearmanr",
@@ -114,6 +129,7 @@ impl Metric {
                 Self::Matthews,
             ],
             LabelSpace::Classes(_) => &[Self::Accuracy, Self::F1Macro, Self::F1Weighted, Self::Matthews],
+            LabelSpace::Sets(_) => &[Self::F1Micro, Self::F1Macro, Self::SubsetAccuracy],
             LabelSpace::Values => &[
                 Self::MeanSquaredError,
                 Self::MeanAbsoluteError,
@@ -131,8 +147,8 @@ impl Metric {
 /// `score > threshold` is false for NaN, so such a run counts as failed, as it should.
 ///
 /// # Errors
-/// [`DataError::Score`] if there is nothing to score, if the counts differ, or if a metric of classes meets values or
-/// the other way round.
+/// [`DataError::Score`] if there is nothing to score, if the counts differ, or if a metric of one kind meets
+/// predictions or targets of another.
 ///
 /// # Examples
 /// ```
@@ -194,6 +210,10 @@ fn score(metric: Metric, predictions: &Predictions, targets: &[Target]) -> Resul
     match metric {
         Metric::Accuracy => of_classes(classes::accuracy),
         Metric::F1 => of_classes(classes::f1),
+        Metric::F1Micro | Metric::SubsetAccuracy => labels::score(metric, predictions, targets),
+        Metric::F1Macro if matches!(predictions, Predictions::Labels(_)) => {
+            labels::score(metric, predictions, targets)
+        }
         Metric::F1Macro => of_classes(classes::f1_macro),
         Metric::F1Weighted => of_classes(classes::f1_weighted),
         Metric::Matthews => of_classes(classes::matthews),
@@ -224,14 +244,14 @@ fn class_pairs(
     check_lengths(predictions, targets)?;
     let class = |target: &Target| match target {
         Target::Class(class) => Some(*class),
-        Target::Value(_) => None,
+        _ => None,
     };
     let pairs = match predictions {
         Predictions::Classes(predicted) => {
             let pairs = predicted.iter().zip(targets);
             pairs.map(|(&p, target)| Some((p, class(target)?))).collect()
         }
-        Predictions::Values(_) => None,
+        _ => None,
     };
     let needs = "classes";
     pairs.ok_or(DataError::Score(ScoreFault::Kinds { metric, needs }))
@@ -246,14 +266,14 @@ fn value_columns<'p>(
     check_lengths(predictions, targets)?;
     let value = |target: &Target| match target {
         Target::Value(value) => Some(*value),
-        Target::Class(_) => None,
+        _ => None,
     };
     let columns = match predictions {
         Predictions::Values(predicted) => {
             let values: Option<Vec<f64>> = targets.iter().map(value).collect();
             values.map(|values| (&predicted[..], values))
         }
-        Predictions::Classes(_) => None,
+        _ => None,
     };
     let needs = "values";
     columns.ok_or(DataError::Score(ScoreFault::Kinds { metric, needs }))

@@ -37,7 +37,7 @@ pub use glue::{read_glue, read_glue_test};
 pub use input::{Carried, FileKind, UserFile};
 pub use label::LabelSpace;
 pub use majority::majority;
-pub use metric::{Confusion, Metric, Predictions, Tally, evaluate, evaluate_each};
+pub use metric::{Confusion, Metric, Predictions, Tally, evaluate, evaluate_each, label_tallies};
 pub use read::{Dataset, Example, Labels};
 pub(crate) use task::nearest_of;
 pub use task::{Columns, DevFile, Incomplete, Outcome, TASKS, Task, TaskLabel, TestFile};

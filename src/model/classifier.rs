@@ -5,7 +5,7 @@
 //!            x  = dropout(x)                                               RoBERTa only
 //!            t  = tanh(x W_dᵀ + b_d)                                       [b, h]
 //!            z  = dropout(t) W_cᵀ + b_c                                    [b, c]
-//!            L  = cross-entropy(z, label)   or   mean squared error(z, target)
+//!            L  = cross-entropy(z, label),  binary cross-entropy(z, labels)  or  mean squared error(z, target)
 //!
 //! backward   dt = dropout'(linear'(dz))
 //!            du = dt ⊙ (1 − t²)
@@ -20,6 +20,8 @@ use crate::model::config::{Family, ModelConfig};
 use crate::model::encoder::{Encoder, EncoderCache};
 use crate::model::layer::{Tokens, gather, scattered};
 use crate::model::noise::{Noise, Site};
+use crate::model::target::Targets;
+use crate::nn::binary_cross_entropy::binary_cross_entropy;
 use crate::nn::cross_entropy::{Criterion, cross_entropy};
 use crate::nn::dropout;
 use crate::nn::linear::Linear;
@@ -27,7 +29,7 @@ use crate::nn::mean_squared_error::mean_squared_error;
 use crate::param::{ParamTree, Path, Visitor, VisitorMut};
 use crate::pool::{Buffer, Pool};
 use crate::real::Real;
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 /// `BertForSequenceClassification` / `RobertaForSequenceClassification`.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,24 +49,6 @@ pub struct Head<T> {
     pub dense: Linear<T>,
     /// `W_c: [c, h]`.
     pub out: Linear<T>,
-}
-
-/// What the sequences of a batch should be.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Targets {
-    /// A class for each sequence.
-    Classes(Vec<usize>),
-    /// Values, `[b, c]`.
-    Values(Array2<f64>),
-}
-
-/// What one sequence should be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target {
-    /// The index of its class, from 0.
-    Class(usize),
-    /// A finite value.
-    Value(f64),
 }
 
 /// What [`SequenceClassifier::backward`] needs.
@@ -198,7 +182,7 @@ impl<T: Real> SequenceClassifier<T> {
 }
 
 /// The loss `L` and the gradient `dz` of the logits, divided by `total`: that of [`total`] over the whole batch, of
-/// which this may be a part. Values have a mean squared error, whatever the criterion.
+/// which this may be a part. Values have a mean squared error and labels a binary cross-entropy, whatever the criterion.
 ///
 /// # Panics
 /// If the targets or the criterion's weights do not fit the logits.
@@ -213,6 +197,7 @@ pub fn loss<T: Real>(
     match targets {
         Targets::Classes(labels) => cross_entropy(z, labels, criterion, total, pool),
         Targets::Values(values) => mean_squared_error(z, values.view(), total, pool),
+        Targets::Labels(labels) => binary_cross_entropy(z, labels.view(), total, pool),
     }
 }
 
@@ -223,7 +208,7 @@ pub fn loss<T: Real>(
 pub fn total(targets: &Targets, criterion: &Criterion) -> f64 {
     match targets {
         Targets::Classes(labels) => criterion.total(labels),
-        Targets::Values(values) => values.nrows() as f64,
+        Targets::Values(rows) | Targets::Labels(rows) => rows.nrows() as f64,
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Problem {
     Classification,
     /// `regression`: mean squared error.
     Regression,
+    /// `multi_label_classification`: binary cross-entropy of every label by itself.
+    MultiLabel,
 }
 
 /// A model's shape and rates; field names are those of `config.json`.

@@ -1,8 +1,8 @@
 //! What training asks of a model: a loss over part of a batch, and its gradient.
 
-use crate::model::classifier::{self, SequenceClassifier, Targets};
+use crate::model::classifier::{self, SequenceClassifier};
 use crate::model::masked_lm::{self, MaskedLanguageModel, MaskedWords};
-use crate::model::{Criterion, ModelConfig, Noise, Part, Tokens};
+use crate::model::{Criterion, ModelConfig, Noise, Part, Targets, Tokens};
 use crate::param::ParamTree;
 use crate::pool::Pool;
 use crate::real::Real;

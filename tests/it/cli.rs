@@ -16,6 +16,7 @@ mod first;
 mod help;
 mod hostile;
 mod machine;
+mod multi_label;
 mod not_finite;
 mod output_folder;
 mod own_metrics;

@@ -11,6 +11,7 @@ use cwgnc::model::{
 };
 use cwgnc::nn::activation;
 use cwgnc::nn::attention::{self, Spans};
+use cwgnc::nn::binary_cross_entropy::binary_cross_entropy;
 use cwgnc::nn::cross_entropy::{Criterion, cross_entropy};
 use cwgnc::nn::dropout::{self, Mask};
 use cwgnc::nn::embedding::Embedding;
@@ -20,7 +21,7 @@ use cwgnc::nn::mean_squared_error::mean_squared_error;
 use cwgnc::param::ParamTree;
 use cwgnc::pool::{Buffer, Pool};
 use cwgnc::random;
-use ndarray::{Array1, Array2, ArrayD, ArrayView2, Axis, Ix1, Ix2, IxDyn};
+use ndarray::{Array1, Array2, ArrayD, ArrayView2, Axis, Ix1, Ix2, IxDyn, arr2};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 
 /// The largest relative error allowed; the differences themselves are good to about 1e-11.
@@ -287,10 +288,19 @@ fn mean_squared_error_loss() {
     });
 }
 
+fn binary_cross_entropy_loss() {
+    let targets = arr2(&[[1.0, 0.0], [0.0, 0.0], [1.0, 0.25]]);
+    check("binary_cross_entropy", &[normal("z", &[3, 2], 3.0)], |v| {
+        let (value, dz) = binary_cross_entropy(matrix(&v[0]).view(), targets.view(), 5.0, &Pool::new());
+        (value, vec![owned(&dz)])
+    });
+}
+
 /// One check for each file of `src/nn`.
-const LAYERS: [(&str, fn()); 8] = [
+const LAYERS: [(&str, fn()); 9] = [
     ("activation", activations),
     ("attention", attention_layer),
+    ("binary_cross_entropy", binary_cross_entropy_loss),
     ("cross_entropy", cross_entropy_loss),
     ("dropout", dropout_layer),
     ("embedding", embedding),
@@ -403,6 +413,14 @@ fn whole_models() {
             }
             let [.., both] = criteria(3);
             model(&config, &classes, &both, noise, Tokens::First);
+            let labels = Targets::Labels(arr2(&[[1.0, 0.0, 1.0], [0.0; 3], [0.0, 1.0, 1.0]]));
+            model(
+                &small_config(family, Problem::MultiLabel, hidden_act),
+                &labels,
+                &Criterion::default(),
+                noise,
+                Tokens::First,
+            );
             let values =
                 Targets::Values(Array2::from_shape_vec((3, 1), vec![0.5, -1.0, 2.0]).expect("a shape"));
             model(

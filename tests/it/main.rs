@@ -50,6 +50,8 @@ mod masked_lm;
 mod metric;
 #[cfg(feature = "checkpoint")]
 mod mixed_types;
+#[cfg(feature = "data")]
+mod multi_label;
 mod names;
 #[cfg(feature = "data")]
 mod one_file;

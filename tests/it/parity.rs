@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
         );
     }
     folders.sort();
-    assert!(folders.len() >= 6, "the committed cases are there");
+    assert!(folders.len() >= 8, "the committed cases are there");
     folders.iter().map(|folder| Case::read(folder)).collect()
 }
 
@@ -211,6 +211,11 @@ impl Case {
             Problem::Regression => Targets::Values(Array2::from_shape_fn((chosen.len(), 1), |(i, _)| {
                 labels[chosen[i]]
             })),
+            Problem::MultiLabel => {
+                let c = self.config.num_labels();
+                let row = |(i, label): (usize, usize)| labels[chosen[i] * c + label];
+                Targets::Labels(Array2::from_shape_fn((chosen.len(), c), row))
+            }
         };
         Micro { batch, targets }
     }

@@ -93,7 +93,14 @@ impl Input {
         } else {
             path
         };
-        progress.message(&columns_line(name, &FoundColumns { label: None, ..found }));
+        progress.message(&columns_line(
+            name,
+            &FoundColumns {
+                label: None,
+                label_columns: Vec::new(),
+                ..found
+            },
+        ));
         Ok(Self {
             examples: set.examples,
             carried: args.carries().then(|| file.carried()).transpose()?,
@@ -114,16 +121,17 @@ impl Input {
         asked.compare(corpus.texts.len() == 2, progress);
         let header = [&corpus.texts[..], std::slice::from_ref(&corpus.label)].concat();
         let label_texts = corpus.label_texts;
-        let label = |target: Option<Target>| match target {
-            Some(Target::Class(class)) => label_texts[class].clone(),
+        let label = |target: Option<&Target>| match target {
+            Some(Target::Class(class)) => label_texts[*class].clone(),
             Some(Target::Value(value)) => value.to_string(),
-            None => String::new(),
+            // Tasks have no sets of labels.
+            Some(Target::Labels(_)) | None => String::new(),
         };
         let sources = corpus.dev.into_iter();
         let examples: Vec<Example> = sources.flat_map(|source| source.set.examples).collect();
         let rows = || {
             let rows = examples.iter();
-            rows.map(|example| [texts(example), vec![label(example.target)]].concat())
+            rows.map(|example| [texts(example), vec![label(example.target.as_ref())]].concat())
         };
         let carried = args.carries().then(|| Carried::Cells {
             header,
