@@ -78,6 +78,9 @@ pub(super) enum ProblemType {
     /// Binary cross-entropy of every label by itself; a row has any number of labels
     #[value(alias = "multi_label_classification")]
     MultiLabel,
+    /// Cross-entropy of a tag for each word
+    #[value(alias = "token_classification")]
+    TokenClassification,
 }
 
 /// The name by which a flag's value is known.

@@ -94,7 +94,7 @@ impl Corpus {
         let labels = dev.set.labels.clone();
         let metrics = Metric::own(&labels);
         let label_texts = match &labels {
-            LabelSpace::Classes(names) | LabelSpace::Sets(names) => names.clone(),
+            LabelSpace::Classes(names) | LabelSpace::Sets(names) | LabelSpace::Tags(names) => names.clone(),
             LabelSpace::Values => Vec::new(),
         };
         Self {
@@ -236,6 +236,7 @@ fn asked_problem(args: &Finetune) -> Result<Option<Problem>, Error> {
         ProblemType::Classification => Problem::Classification,
         ProblemType::Regression => Problem::Regression,
         ProblemType::MultiLabel => Problem::MultiLabel,
+        ProblemType::TokenClassification => Problem::Tokens,
     });
     match (problem, &args.data.columns.label_columns) {
         (None | Some(Problem::MultiLabel), Some(_)) => Ok(Some(Problem::MultiLabel)),
@@ -269,6 +270,7 @@ pub(super) fn label_space(config: &ModelConfig) -> LabelSpace {
         Problem::Regression => LabelSpace::Values,
         Problem::Classification => LabelSpace::Classes(config.labels.clone()),
         Problem::MultiLabel => LabelSpace::Sets(config.labels.clone()),
+        Problem::Tokens => LabelSpace::Tags(config.labels.clone()),
     }
 }
 

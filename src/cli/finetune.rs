@@ -16,7 +16,7 @@ use super::score::{Scores, further_names, line, scores};
 use super::training::{EndedEarly, TrainingLoop, check_finite};
 use super::{Error, checksums, in_threads, machine, print, print_document, print_lines, progress, resume};
 use crate::checkpoint::{self, shell};
-use crate::data::{Metric, TextEncoder, majority};
+use crate::data::{LabelSpace, Metric, TextEncoder, majority, majority_tag};
 use crate::model::{ModelConfig, SequenceClassifier, Target};
 use crate::real::Real;
 use crate::train::{Plan, Run, Sequence, Trainer, UpdateMeter};
@@ -184,10 +184,14 @@ impl<'a, T: Real> Job<'a, T> {
             .iter()
             .map(|sequence| sequence.target.clone())
             .collect();
+        let majority = match &self.corpus.labels {
+            LabelSpace::Tags(names) => majority_tag(metric, names, &targets)?,
+            _ => majority(metric, &targets)?,
+        };
         Ok(Facts {
             examples: self.train.len(),
             metric,
-            majority: majority(metric, &targets)?,
+            majority,
         })
     }
 

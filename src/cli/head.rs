@@ -56,7 +56,8 @@ impl Head {
         if same_problem && was.has_unnamed_labels() {
             return Ok(Self::Unnamed);
         }
-        if !same_problem && [was.problem, corpus.labels.problem()].contains(&Problem::MultiLabel) {
+        let problems = [was.problem, corpus.labels.problem()];
+        if !same_problem && (problems.contains(&Problem::MultiLabel) || problems.contains(&Problem::Tokens)) {
             return Err(Error::Usage(format!(
                 "the head of {} is one of {}, and the data are {}; --fresh-head begins with a new head on the same encoder",
                 dir.display(),

@@ -97,6 +97,10 @@ impl LossArgs {
             };
             let labels = reading.label_names();
             return Err(Error::Usage(match reading.problem {
+                Problem::Tokens => format!(
+                    "{flag} is for classes of whole texts; with a tag for each word (from {labels}) the loss is the plain \
+                     cross-entropy"
+                ),
                 Problem::MultiLabel => format!(
                     "{flag} is for classes, of which a row has one; with labels from {labels} a row has any number of them, and \
                      the loss is the plain binary cross-entropy"

@@ -198,11 +198,17 @@ pub(super) fn problem_name(problem: Problem) -> &'static str {
         Problem::Classification => "classification",
         Problem::Regression => "regression",
         Problem::MultiLabel => "multi-label",
+        Problem::Tokens => "token-classification",
     }
 }
 
 fn problem_of(name: &str) -> Option<Problem> {
-    let all = [Problem::Classification, Problem::Regression, Problem::MultiLabel];
+    let all = [
+        Problem::Classification,
+        Problem::Regression,
+        Problem::MultiLabel,
+        Problem::Tokens,
+    ];
     all.into_iter().find(|&problem| problem_name(problem) == name)
 }
 

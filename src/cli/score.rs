@@ -4,7 +4,9 @@ use super::Error;
 use super::class_report::ClassReport;
 use super::corpus::Corpus;
 use super::progress::Progress;
-use crate::data::{Confusion, LabelSpace, Metric, Predictions, evaluate, evaluate_each, label_tallies};
+use crate::data::{
+    Confusion, LabelSpace, Metric, Predictions, entity_tallies, evaluate, evaluate_each, label_tallies,
+};
 use crate::model::{Criterion, ModelConfig, Problem, SequenceClassifier, Target, Targets, classifier};
 use crate::pool::Pool;
 use crate::real::Real;
@@ -113,7 +115,10 @@ fn values(
     suffix: &str,
 ) -> Result<Vec<(String, f64)>, Error> {
     let named = |name: &str| format!("eval_{name}{suffix}");
-    let mut values = vec![(named("loss"), mean_loss(logits, targets))];
+    let mut values = vec![(
+        named("loss"),
+        mean_loss(corpus.labels.output_names().len(), logits, targets),
+    )];
     let evaluate = if corpus.is_own { evaluate_each } else { evaluate };
     let scores = evaluate(corpus.metrics, predictions, targets)?;
     values.extend(scores.into_iter().map(|(name, value)| (named(name), value)));
@@ -142,6 +147,13 @@ fn class_report(
             let tallies = label_tallies(predictions, targets)?;
             Some(ClassReport::new(&labels, &tallies, None))
         }
+        // Tags that mark no entities have no precision.
+        LabelSpace::Tags(_) if !corpus.metrics.contains(&Metric::Precision) => None,
+        LabelSpace::Tags(_) => {
+            let tallies = entity_tallies(predictions, targets)?;
+            let (labels, tallies): (Vec<_>, Vec<_>) = tallies.into_iter().unzip();
+            Some(ClassReport::new(&labels, &tallies, None))
+        }
         LabelSpace::Values => None,
     })
 }
@@ -151,6 +163,13 @@ pub(super) fn predictions(config: &ModelConfig, logits: &[Vec<f64>]) -> Predicti
     match config.problem {
         Problem::Regression => Predictions::Values(logits.iter().map(|z| z[0]).collect()),
         Problem::Classification => Predictions::Classes(logits.iter().map(|z| largest(z)).collect()),
+        Problem::Tokens => Predictions::Tags {
+            names: config.labels.clone(),
+            tags: logits
+                .iter()
+                .map(|z| z.chunks(config.num_labels()).map(largest).collect())
+                .collect(),
+        },
         Problem::MultiLabel => Predictions::Labels(logits.iter().map(|z| applying(z)).collect()),
     }
 }
@@ -165,16 +184,11 @@ pub(super) fn largest(z: &[f64]) -> usize {
     (1..z.len()).fold(0, |best, i| if z[i] > z[best] { i } else { best })
 }
 
-fn mean_loss(logits: &[Vec<f64>], targets: &[Target]) -> f64 {
-    let (rows, columns) = (logits.len(), logits[0].len());
-    let z =
-        Array2::from_shape_vec((rows, columns), logits.concat()).expect("one row of logits for each example");
-    classifier::loss(
-        z.view(),
-        &Targets::of(targets),
-        &Criterion::default(),
-        rows as f64,
-        &Pool::new(),
-    )
-    .0
+/// The plain mean over examples, or over the words that count.
+fn mean_loss(columns: usize, logits: &[Vec<f64>], targets: &[Target]) -> f64 {
+    let logits = logits.concat();
+    let z = Array2::from_shape_vec((logits.len() / columns, columns), logits).expect("rows of logits");
+    let (targets, plain) = (Targets::of(targets), Criterion::default());
+    let total = classifier::total(&targets, &plain);
+    classifier::loss(z.view(), &targets, &plain, total, &Pool::new()).0
 }

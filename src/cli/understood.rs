@@ -16,10 +16,10 @@ use serde_json::{Map, Value, json};
 pub(super) struct Understood {
     files: Vec<FileFacts>,
     reading: Reading,
-    /// How many training examples have each class or label, and how many there are.
+    /// How many training examples (of tags, words) have each class or label, and how many there are.
     counts: Vec<usize>,
     all: usize,
-    /// How many of them have no label, where they may have any number.
+    /// How many of them have no label, where they may have any number, or no tag.
     without: usize,
     /// The least and the largest value to train on.
     range: Option<(f64, f64)>,
@@ -37,6 +37,9 @@ pub(super) struct FileFacts {
     pub(super) others: Vec<String>,
     /// Examples of which tokens were cut off.
     pub(super) cut: usize,
+    /// Of sentences in words: how many words there are, and how many lost their tag because they were cut off or have no
+    /// token.
+    pub(super) words: Option<(usize, usize)>,
     /// Examples with a text of nothing but blanks.
     pub(super) blank: usize,
 }
@@ -49,11 +52,14 @@ impl FileFacts {
         let blank = examples
             .iter()
             .filter(|example| is_blank(&example.text_a) || example.text_b.as_deref().is_some_and(is_blank));
+        let firsts = || encodings.iter().flat_map(|encoding| &encoding.first_tokens);
+        let (words, lost) = (firsts().count(), firsts().filter(|first| first.is_none()).count());
         Self {
             path: source.path.display().to_string(),
             examples: examples.len(),
             others: source.others.clone(),
             cut: encodings.iter().filter(|encoding| encoding.cut).count(),
+            words: (words > 0).then_some((words, lost)),
             blank: blank.count(),
         }
     }
@@ -64,6 +70,9 @@ impl FileFacts {
             "{}: {} examples, {share} cut to {max_tokens} tokens",
             self.path, self.examples
         );
+        if let Some((words, lost)) = self.words {
+            line = format!("{line}, {lost} of {words} tags lost by that or for want of a token");
+        }
         if self.blank > 0 {
             line = format!("{line}, {} with a blank text", self.blank);
         }
@@ -87,8 +96,17 @@ impl Understood {
         let (mut counts, mut range) = (vec![0; reading.labels.len()], None);
         let (mut all, mut without) = (0, 0);
         for target in targets.into_iter().flatten() {
-            all += 1;
             match target {
+                Target::Tags(tags) => {
+                    for tag in tags {
+                        all += 1;
+                        match tag {
+                            Some(tag) => counts[tag] += 1,
+                            None => without += 1,
+                        }
+                    }
+                    continue;
+                }
                 Target::Class(class) => counts[class] += 1,
                 Target::Value(value) => {
                     let (least, largest) = range.unwrap_or((value, value));
@@ -101,6 +119,7 @@ impl Understood {
                     }
                 }
             }
+            all += 1;
         }
         Self {
             files,
@@ -118,13 +137,18 @@ impl Understood {
     /// For `run.json`.
     pub(super) fn record(&self) -> Map<String, Value> {
         let files = self.files.iter().map(|file| {
-            json!({
+            let mut facts = json!({
                 "file": file.path,
                 "examples": file.examples,
                 "cut": file.cut,
                 "blank": file.blank,
                 "columns_not_used": file.others,
-            })
+            });
+            if let Some((words, lost)) = file.words {
+                facts["words"] = words.into();
+                facts["tags_lost"] = lost.into();
+            }
+            facts
         });
         let files: Vec<Value> = files.collect();
         let mut record = self.reading.record();
@@ -136,12 +160,12 @@ impl Understood {
             .cloned()
             .zip(self.counts.iter().map(|&count| count.into()));
         match self.reading.problem {
-            Problem::Classification | Problem::MultiLabel => {
+            Problem::Classification | Problem::MultiLabel | Problem::Tokens => {
                 record.insert("classes".to_owned(), Value::Object(classes.collect()))
             }
             Problem::Regression => record.insert("range".to_owned(), json!(self.range)),
         };
-        if self.reading.problem == Problem::MultiLabel {
+        if matches!(self.reading.problem, Problem::MultiLabel | Problem::Tokens) {
             record.insert("without_label".to_owned(), self.without.into());
         }
         if let Some(weights) = &self.weights {
@@ -190,6 +214,12 @@ impl Understood {
             (Problem::Classification, _) => {
                 format!("classification of {} labels: {}", shares.len(), shares.join(", "))
             }
+            (Problem::Tokens, _) => format!(
+                "token classification, one of {} tags a word: {}; {} of the words have none (-100)",
+                shares.len(),
+                shares.join(", "),
+                percent(self.without, all)
+            ),
             (Problem::MultiLabel, _) => format!(
                 "multi-label classification, any number of {} labels a row: {}; {} of the rows have none",
                 shares.len(),

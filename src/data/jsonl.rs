@@ -15,7 +15,7 @@ use super::tsv;
 use super::user::{LABEL, LISTS, UserColumns};
 
 /// One object and its line.
-type Object = (usize, Map<String, Value>);
+pub(super) type Object = (usize, Map<String, Value>);
 
 /// The columns that are used and the rows of all objects.
 ///
@@ -72,6 +72,7 @@ pub(super) fn read(
                     .as_ref()
                     .map(|column| text(object, column))
                     .transpose()?,
+                words: Vec::new(),
                 label,
             })
         });
@@ -93,14 +94,14 @@ fn with_lists(columns: &UserColumns, header: &[String], objects: &[Object]) -> U
 }
 
 /// The names of the fields of all objects, each where it came first.
-fn fields(objects: &[Object]) -> Vec<String> {
+pub(super) fn fields(objects: &[Object]) -> Vec<String> {
     let mut seen = HashSet::new();
     let names = objects.iter().flat_map(|(_, object)| object.keys());
     names.filter(|name| seen.insert(*name)).cloned().collect()
 }
 
 /// The objects of a file, in order.
-fn objects(source: &Source) -> impl Iterator<Item = Result<Object, DataError>> {
+pub(super) fn objects(source: &Source) -> impl Iterator<Item = Result<Object, DataError>> {
     tsv::lines(&source.text)
         .enumerate()
         .filter(|(_, line)| !line.trim_ascii().is_empty())
@@ -244,7 +245,7 @@ fn written_label(object: &Map<String, Value>, columns: &UserColumns) -> Result<O
     }
 }
 
-fn kind(value: Option<&Value>) -> &'static str {
+pub(super) fn kind(value: Option<&Value>) -> &'static str {
     match value {
         None => "nothing",
         Some(Value::Null) => "null",

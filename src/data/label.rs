@@ -8,6 +8,9 @@ use crate::model::{Problem, Target};
 
 use super::error::LineFault;
 
+/// What stands for no tag, as in transformers: the word does not count.
+pub(super) const NO_TAG: &str = "-100";
+
 /// The label of a row as a file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Written {
@@ -63,6 +66,8 @@ pub enum LabelSpace {
     Classes(Vec<String>),
     /// Any number of these labels; their names in order.
     Sets(Vec<String>),
+    /// One of these tags for each word; their names in order.
+    Tags(Vec<String>),
     /// Numbers.
     Values,
 }
@@ -73,6 +78,7 @@ impl LabelSpace {
         match self {
             Self::Classes(_) => Problem::Classification,
             Self::Sets(_) => Problem::MultiLabel,
+            Self::Tags(_) => Problem::Tokens,
             Self::Values => Problem::Regression,
         }
     }
@@ -80,7 +86,7 @@ impl LabelSpace {
     /// The names of the model's outputs: the classes or labels, or the one `LABEL_0` that Hugging Face gives to a regression.
     pub fn output_names(&self) -> Vec<String> {
         match self {
-            Self::Classes(names) | Self::Sets(names) => names.clone(),
+            Self::Classes(names) | Self::Sets(names) | Self::Tags(names) => names.clone(),
             Self::Values => vec!["LABEL_0".to_owned()],
         }
     }
@@ -121,6 +127,16 @@ impl LabelSpace {
                     applies[class(names, &label)?] = true;
                 }
                 Ok(Target::Labels(applies))
+            }
+            Self::Tags(names) => {
+                let Written::List(tags) = label else {
+                    return Err(LineFault::MissingLabel);
+                };
+                let class = |tag: &String| match tag.as_str() {
+                    NO_TAG => Ok(None),
+                    tag => class(names, tag).map(Some),
+                };
+                Ok(Target::Tags(tags.iter().map(class).collect::<Result<_, _>>()?))
             }
             Self::Values => value(label.one()?),
         }

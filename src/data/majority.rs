@@ -52,6 +52,7 @@ pub fn majority(metric: Metric, targets: &[Target]) -> Result<f64, DataError> {
             )
         }
         Metric::F1Micro | Metric::SubsetAccuracy => (Vec::new(), "sets of labels"),
+        Metric::Precision | Metric::Recall => (Vec::new(), "tags"),
         Metric::Accuracy | Metric::F1 | Metric::F1Macro | Metric::F1Weighted | Metric::Matthews => {
             let classes: BTreeSet<usize> = targets.iter().filter_map(class).collect();
             let all = |class| Predictions::Classes(vec![class; targets.len()]);
@@ -74,6 +75,26 @@ pub fn majority(metric: Metric, targets: &[Target]) -> Result<f64, DataError> {
         metric: metric.key(),
         needs,
     }))
+}
+
+/// The best value that one tag for every word reaches, as [`majority`] says it of classes.
+///
+/// # Errors
+/// [`DataError::Score`] if there are no targets, or they are no tags.
+pub fn majority_tag(metric: Metric, names: &[String], targets: &[Target]) -> Result<f64, DataError> {
+    let words = |target: &Target| match target {
+        Target::Tags(tags) => tags.len(),
+        _ => 0,
+    };
+    let mut best: f64 = 0.0;
+    for tag in 0..names.len() {
+        let constant = Predictions::Tags {
+            names: names.to_vec(),
+            tags: targets.iter().map(|target| vec![tag; words(target)]).collect(),
+        };
+        best = best.max(evaluate(&[metric], &constant, targets)?[0].1);
+    }
+    Ok(best)
 }
 
 /// The set of labels that reaches the most where it is the answer for every example.

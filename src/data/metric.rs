@@ -8,10 +8,13 @@
 
 mod classes;
 mod labels;
+mod tags;
 mod values;
 
 pub use classes::{Confusion, Tally};
 pub use labels::label_tallies;
+pub use tags::entity_tallies;
+pub(super) use tags::mark_entities;
 
 use super::error::{DataError, ScoreFault};
 use super::label::LabelSpace;
@@ -20,11 +23,16 @@ use crate::model::Target;
 /// One number about predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Classes: `(1/n) Σ [p = t]`, in `[0, 1]`.
+    /// Classes: `(1/n) Σ [p = t]`, in `[0, 1]`. Tags: the same over the words that count.
     Accuracy,
     /// Classes: `2 TP / (2 TP + FP + FN)` with class 1 positive and every other class negative, in `[0, 1]`; 0 when
-    /// class 1 is neither predicted nor there.
+    /// class 1 is neither predicted nor there. Tags: of entities, `2 TP / (2 TP + FP + FN)`; an entity is right if begin, end
+    /// and type are.
     F1,
+    /// Tags: the share of predicted entities that are right, in `[0, 1]`; 0 of none.
+    Precision,
+    /// Tags: the share of true entities that were found, in `[0, 1]`; 0 of none.
+    Recall,
     /// Classes: `(1/m) Σₖ F1ₖ` over the `m` classes that occur in predictions or targets, in `[0, 1]`, with
     /// `F1ₖ = 2 TPₖ / (2 TPₖ + FPₖ + FNₖ)`. A class that occurs in neither does not count, as in scikit-learn.
     /// Sets of labels: the mean over all labels; one that occurs in neither counts as 0, as there.
@@ -62,6 +70,13 @@ pub enum Predictions {
     Values(Vec<f64>),
     /// Of each label whether it applies, in label order.
     Labels(Vec<Vec<bool>>),
+    /// The tag of each token of each sentence, by its place among the names.
+    Tags {
+        /// The names of the tags.
+        names: Vec<String>,
+        /// One entry for each of the target.
+        tags: Vec<Vec<usize>>,
+    },
 }
 
 impl Predictions {
@@ -71,6 +86,7 @@ impl Predictions {
             Self::Classes(classes) => classes.len(),
             Self::Values(values) => values.len(),
             Self::Labels(rows) => rows.len(),
+            Self::Tags { tags, .. } => tags.len(),
         }
     }
 
@@ -82,9 +98,11 @@ impl Predictions {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Accuracy,
         Self::F1,
+        Self::Precision,
+        Self::Recall,
         Self::F1Micro,
         Self::F1Macro,
         Self::F1Weighted,
@@ -101,6 +119,8 @@ impl Metric {
         match self {
             Self::Accuracy => "accuracy",
             Self::F1 => "f1",
+            Self::Precision => "precision",
+            Self::Recall => "recall",
             Self::F1Micro => "f1_micro",
             Self::F1Macro => "f1_macro",
             Self::F1Weighted => "f1_weighted",
@@ -129,6 +149,10 @@ impl Metric {
                 Self::Matthews,
             ],
             LabelSpace::Classes(_) => &[Self::Accuracy, Self::F1Macro, Self::F1Weighted, Self::Matthews],
+            LabelSpace::Tags(names) if mark_entities(names) => {
+                &[Self::F1, Self::Precision, Self::Recall, Self::Accuracy]
+            }
+            LabelSpace::Tags(_) => &[Self::Accuracy],
             LabelSpace::Sets(_) => &[Self::F1Micro, Self::F1Macro, Self::SubsetAccuracy],
             LabelSpace::Values => &[
                 Self::MeanSquaredError,
@@ -208,6 +232,10 @@ fn score(metric: Metric, predictions: &Predictions, targets: &[Target]) -> Resul
         Ok(score(p, &t))
     };
     match metric {
+        Metric::Precision | Metric::Recall => tags::score(metric, predictions, targets),
+        Metric::Accuracy | Metric::F1 if matches!(predictions, Predictions::Tags { .. }) => {
+            tags::score(metric, predictions, targets)
+        }
         Metric::Accuracy => of_classes(classes::accuracy),
         Metric::F1 => of_classes(classes::f1),
         Metric::F1Micro | Metric::SubsetAccuracy => labels::score(metric, predictions, targets),

@@ -9,10 +9,12 @@ use crate::model::Target;
 /// One text or pair of texts, as the file has it (case, blanks and quotes untouched; may be empty).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
-    /// The first or only text.
+    /// The first or only text; of words, all of them with blanks between.
     pub text_a: String,
     /// The second text of a pair.
     pub text_b: Option<String>,
+    /// The words of a sentence that comes in words, where each has a tag; else empty.
+    pub words: Vec<String>,
     /// The label, unless the file has none.
     pub target: Option<Target>,
 }
@@ -56,6 +58,8 @@ pub(super) struct Row {
     pub(super) line: usize,
     pub(super) text_a: String,
     pub(super) text_b: Option<String>,
+    /// The words of a sentence that comes in words.
+    pub(super) words: Vec<String>,
     /// The label as written; `None` where there is none.
     pub(super) label: Option<Written>,
 }
@@ -96,6 +100,7 @@ pub(super) fn dataset(
         examples.push(Example {
             text_a: row.text_a,
             text_b: row.text_b,
+            words: row.words,
             target,
         });
     }

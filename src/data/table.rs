@@ -124,6 +124,7 @@ pub(super) fn rows<'t>(
             line: record.line,
             text_a: cell(layout.text_a),
             text_b: layout.text_b.map(cell),
+            words: Vec::new(),
             label,
         });
     }

@@ -24,12 +24,12 @@ use super::columns::{self, Cell, FoundColumns};
 use super::error::{DataError, FileFault, LineFault};
 use super::infer::{self, Doubt};
 use super::input::{FileKind, UserFile};
-use super::label::LabelSpace;
+use super::label::{LabelSpace, NO_TAG, Written};
 use super::read::{Dataset, Labels, Row, Rows, dataset};
 use super::source::Source;
 use super::table::{self, Layout, Record};
 use super::task::Incomplete;
-use super::{csv, jsonl, tsv};
+use super::{csv, jsonl, tagged, tsv};
 
 /// Which columns hold the texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,7 +93,8 @@ impl Default for UserColumns {
 /// `problem` `None` means: regression if every label is a finite number and one has a fraction, classification if every
 /// label is an integer or none is a number. Everything between is an error that names the label. Classes are sorted, by
 /// value if all labels are integers, else by character, so they do not depend on the order of rows. A list of labels in
-/// every row is a multi-label classification, and so are label columns, whose order is that of the labels.
+/// every row is a multi-label classification, and so are label columns, whose order is that of the labels. Sentences in words
+/// with a tag for each (a `.conll` file, or a list `tokens` and one of tags) are a token classification.
 ///
 /// # Errors
 /// [`DataError`] with file and line; beside what [`read_user`] refuses, a classification with one label only, and with
@@ -105,6 +106,9 @@ pub fn read_user_train(
     problem: Option<Problem>,
 ) -> Result<(Dataset, FoundColumns), DataError> {
     let file = UserFile::open(path, None)?;
+    if problem == Some(Problem::Tokens) || problem.is_none() && tagged::is_tagged(&file, columns) {
+        return read_tagged(&file, columns);
+    }
     let (found, rows) = read_rows(&file, columns, Labels::Required)?;
     let source = file.source;
     // A row without a label is an error whatever the others are.
@@ -129,6 +133,31 @@ pub fn read_user_train(
         })),
         _ => Ok((set, found)),
     }
+}
+
+/// A training file of sentences in words, each with a tag.
+fn read_tagged(file: &UserFile, columns: &UserColumns) -> Result<(Dataset, FoundColumns), DataError> {
+    let (found, rows) = tagged::read(file, columns, Labels::Required)?;
+    let lists = rows.rows.iter().filter_map(|row| match &row.label {
+        Some(Written::List(tags)) => Some(tags),
+        _ => None,
+    });
+    let tags = lists.flatten().map(String::as_str).filter(|tag| *tag != NO_TAG);
+    let names = LabelSpace::in_order(tags);
+    let space = LabelSpace::Tags(names.clone());
+    let understand = |label: &Written| space.understand(label, &[]);
+    let set = dataset(
+        &file.source.path,
+        rows,
+        Labels::Required,
+        space.clone(),
+        understand,
+    )?;
+    if names.len() < 2 {
+        let label = names.into_iter().next().unwrap_or_default();
+        return Err(file.source.fault(FileFault::OneLabel { label }));
+    }
+    Ok((set, found))
 }
 
 /// What the labels of a training file mean.
@@ -201,6 +230,7 @@ pub(super) fn read_rows(
         FileKind::Csv => read_table(source, csv::records(&source.text), columns, presence, "commas"),
         FileKind::JsonLines => jsonl::read(source, columns, presence),
         FileKind::PlainText => Ok(plain_text(source)),
+        FileKind::Conll => Err(source.fault(FileFault::OnlyTagged)),
     }
 }
 
@@ -210,6 +240,7 @@ fn plain_text(source: &Source) -> (FoundColumns, Rows) {
         line: index + 1,
         text_a: line.to_owned(),
         text_b: None,
+        words: Vec::new(),
         label: None,
     });
     let found = FoundColumns {

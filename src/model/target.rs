@@ -1,4 +1,4 @@
-//! What a model should say: of one sequence, and of a batch.
+//! What a model should say: of one sequence or its tokens, and of a batch.
 
 use ndarray::Array2;
 
@@ -11,6 +11,8 @@ pub enum Target {
     Value(f64),
     /// Of each label whether it applies, in label order.
     Labels(Vec<bool>),
+    /// The class of each token; of a token that has none, and does not count, `None`.
+    Tags(Vec<Option<usize>>),
 }
 
 /// What the sequences of a batch should be.
@@ -22,6 +24,8 @@ pub enum Targets {
     Values(Array2<f64>),
     /// Of each label whether it applies, 1 or 0, `[b, c]`.
     Labels(Array2<f64>),
+    /// The class of each token of the packed batch, `[n]`, if it has one.
+    Tags(Vec<Option<usize>>),
 }
 
 impl Targets {
@@ -40,6 +44,13 @@ impl Targets {
                 Target::Labels(labels) => labels.iter().map(|&applies| f64::from(applies)).collect(),
                 _ => panic!("{MIXED}"),
             }))),
+            Some(Target::Tags(_)) => Self::Tags(
+                all.flat_map(|target| match target {
+                    Target::Tags(tags) => tags.clone(),
+                    _ => panic!("{MIXED}"),
+                })
+                .collect(),
+            ),
             _ => Self::Classes(
                 all.map(|target| match target {
                     Target::Class(class) => *class,

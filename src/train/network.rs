@@ -44,7 +44,7 @@ pub trait Network<T: Real>: ParamTree<T> + Clone + Send + Sync {
     ) -> f64;
 }
 
-/// One term for each sequence.
+/// One term for each sequence, or for each token that has a tag.
 impl<T: Real> Network<T> for SequenceClassifier<T> {
     type Targets = Targets;
 

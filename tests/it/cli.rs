@@ -38,6 +38,7 @@ mod study;
 mod study_killed;
 mod study_refused;
 mod submission;
+mod tagged;
 mod tasks;
 mod understood;
 mod user_data;

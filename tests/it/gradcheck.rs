@@ -12,7 +12,7 @@ use cwgnc::model::{
 use cwgnc::nn::activation;
 use cwgnc::nn::attention::{self, Spans};
 use cwgnc::nn::binary_cross_entropy::binary_cross_entropy;
-use cwgnc::nn::cross_entropy::{Criterion, cross_entropy};
+use cwgnc::nn::cross_entropy::{Criterion, cross_entropy, cross_entropy_of_some};
 use cwgnc::nn::dropout::{self, Mask};
 use cwgnc::nn::embedding::Embedding;
 use cwgnc::nn::layer_norm::LayerNorm;
@@ -268,6 +268,12 @@ fn cross_entropy_loss() {
             let (value, dz) = cross_entropy(z.view(), &[2, 0, 3], &criterion, 5.0, &Pool::new());
             (value, vec![owned(&dz)])
         });
+        check(&what, &[normal("z", &[3, 4], 3.0)], |v| {
+            let (z, labels) = (matrix(&v[0]), [Some(2), None, Some(3)]);
+            let (value, dz) = cross_entropy_of_some(z.view(), &labels, &criterion, 5.0, &Pool::new());
+            assert!(dz.row(1).iter().all(|&dz| dz == 0.0));
+            (value, vec![owned(&dz)])
+        });
     }
 }
 
@@ -421,6 +427,29 @@ fn whole_models() {
                 noise,
                 Tokens::First,
             );
+            // 4, 1 and 6 tokens, of which five have a tag; the total of three stands for a part of a step.
+            let tags = [
+                Some(1),
+                None,
+                Some(0),
+                None,
+                Some(2),
+                None,
+                Some(2),
+                None,
+                Some(0),
+                None,
+                None,
+            ];
+            for tokens in [Tokens::First, Tokens::All] {
+                model(
+                    &small_config(family, Problem::Tokens, hidden_act),
+                    &Targets::Tags(tags.to_vec()),
+                    &both,
+                    noise,
+                    tokens,
+                );
+            }
             let values =
                 Targets::Values(Array2::from_shape_vec((3, 1), vec![0.5, -1.0, 2.0]).expect("a shape"));
             model(

@@ -81,6 +81,8 @@ mod strategies;
 mod study_plan;
 #[cfg(feature = "cli")]
 mod study_stats;
+#[cfg(feature = "data")]
+mod tagged;
 mod tensorboard;
 #[cfg(feature = "checkpoint")]
 mod tensors;

@@ -43,24 +43,18 @@ pub(super) fn beside(
     format: Format,
     prefix: &str,
 ) -> Result<Vec<String>, Error> {
-    check_names(&carried, config, format, prefix)?;
+    let ours = match format {
+        Format::Jsonl => object(config, prefix, &vec![0.0; config.num_labels()])
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect(),
+        _ => names(config, prefix, true),
+    };
+    check_names(&carried, &ours, format)?;
     match (format, carried) {
-        (Format::Jsonl, Carried::Objects(lines)) => {
-            let lines = lines.iter().zip(logits);
-            Ok(lines
-                .map(|(line, z)| extended(line, &object(config, prefix, z)))
-                .collect())
-        }
-        (Format::Jsonl, Carried::Cells { header, rows }) => {
-            let rows = rows.into_iter().zip(logits);
-            Ok(rows
-                .map(|(row, z)| {
-                    let cells = row.into_iter().map(Value::from);
-                    let mut line: Map<String, Value> = header.iter().cloned().zip(cells).collect();
-                    line.extend(object(config, prefix, z));
-                    Value::Object(line).to_string()
-                })
-                .collect())
+        (Format::Jsonl, carried) => {
+            let objects = logits.iter().map(|z| object(config, prefix, z));
+            Ok(with_objects(carried, objects.collect()))
         }
         (Format::Table, carried) => {
             let (header, rows) = carried.into_cells();
@@ -82,6 +76,26 @@ pub(super) fn beside(
             let rows = std::iter::once(header.clone()).chain(rows).enumerate();
             rows.map(|(place, row)| separated(&header, place, &row, format))
                 .collect()
+        }
+    }
+}
+
+/// The input as JSON lines, and the fields of these objects at the end of each.
+pub(super) fn with_objects(carried: Carried, objects: Vec<Map<String, Value>>) -> Vec<String> {
+    match carried {
+        Carried::Objects(lines) => {
+            let lines = lines.iter().zip(&objects);
+            lines.map(|(line, object)| extended(line, object)).collect()
+        }
+        Carried::Cells { header, rows } => {
+            let rows = rows.into_iter().zip(objects);
+            rows.map(|(row, object)| {
+                let cells = row.into_iter().map(Value::from);
+                let mut line: Map<String, Value> = header.iter().cloned().zip(cells).collect();
+                line.extend(object);
+                Value::Object(line).to_string()
+            })
+            .collect()
         }
     }
 }
@@ -115,15 +129,8 @@ fn separated(header: &[String], place: usize, row: &[String], format: Format) ->
 }
 
 /// No name may be there twice where it would be lost or mean two things.
-fn check_names(carried: &Carried, config: &ModelConfig, format: Format, prefix: &str) -> Result<(), Error> {
+pub(super) fn check_names(carried: &Carried, ours: &[String], format: Format) -> Result<(), Error> {
     let there = carried.names();
-    let ours = match format {
-        Format::Jsonl => object(config, prefix, &vec![0.0; config.num_labels()])
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect(),
-        _ => names(config, prefix, true),
-    };
     if let Some(name) = ours.iter().find(|name| there.contains(name)) {
         let name = terminal::line(name);
         return Err(Error::Usage(format!(
@@ -177,7 +184,7 @@ fn object(config: &ModelConfig, prefix: &str, z: &[f64]) -> Map<String, Value> {
             "probabilities": by_name,
             "logits": z,
         }),
-        Problem::Classification => json!({
+        Problem::Classification | Problem::Tokens => json!({
             "label": config.labels[largest(z)],
             "probability": p[largest(z)],
             "probabilities": by_name,
@@ -196,7 +203,7 @@ fn names(config: &ModelConfig, prefix: &str, with_probability: bool) -> Vec<Stri
     let mut names = match config.problem {
         Problem::Regression => return vec![format!("{prefix}value")],
         Problem::MultiLabel => vec![format!("{prefix}labels")],
-        Problem::Classification => {
+        Problem::Classification | Problem::Tokens => {
             let probability = with_probability.then(|| format!("{prefix}probability"));
             std::iter::once(format!("{prefix}label"))
                 .chain(probability)
@@ -218,7 +225,7 @@ fn cells(
     let mut cells = match config.problem {
         Problem::Regression => return vec![number(z[0])],
         Problem::MultiLabel => vec![json!(chosen(config, z)).to_string()],
-        Problem::Classification => {
+        Problem::Classification | Problem::Tokens => {
             let probability = with_probability.then(|| number(p[best]));
             std::iter::once(config.labels[best].clone())
                 .chain(probability)
