@@ -91,7 +91,7 @@ fn accuracy(config: &ModelConfig, model: &SequenceClassifier<f32>, set: &[Sequen
     let logits = predict(config, model, &inputs, 32, |_| ());
     let right = logits.iter().zip(set).filter(|(z, sequence)| {
         let best = (0..z.len()).max_by(|&i, &j| z[i].total_cmp(&z[j]));
-        best.map(Target::Class) == Some(sequence.target)
+        best.map(Target::Class).as_ref() == Some(&sequence.target)
     });
     right.count() as f64 / set.len() as f64
 }

@@ -113,6 +113,7 @@ fn item(task: Builtin, speaker: &mut Speaker, turn: usize, positive: bool) -> It
     };
     Item {
         example: Example {
+            words: Vec::new(),
             text_a,
             text_b,
             target: Some(target),
@@ -246,6 +247,7 @@ mod tests {
     #[test]
     fn four_labels_in_a_hundred_are_wrong() {
         let example = Example {
+            words: Vec::new(),
             text_a: String::new(),
             text_b: None,
             target: Some(Target::Class(1)),
@@ -269,6 +271,7 @@ mod tests {
     fn scores_have_noise_of_a_quarter() {
         let set = |score: f64| {
             let example = Example {
+                words: Vec::new(),
                 text_a: String::new(),
                 text_b: None,
                 target: Some(Target::Value(score)),

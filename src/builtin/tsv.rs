@@ -21,8 +21,8 @@ pub fn tsv(task: Builtin, set: &Dataset) -> String {
             text.push_str(second);
         }
         text.push('\t');
-        match (example.target, glue.outcome) {
-            (Some(Target::Class(class)), Outcome::Classes(labels)) => text.push_str(labels[class].text),
+        match (&example.target, glue.outcome) {
+            (Some(Target::Class(class)), Outcome::Classes(labels)) => text.push_str(labels[*class].text),
             (Some(Target::Value(value)), _) => text.push_str(&value.to_string()),
             _ => {}
         }

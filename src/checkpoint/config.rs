@@ -31,9 +31,10 @@ pub(super) const ACTIVATIONS: [(&str, Activation); 7] = [
 ];
 
 /// The names of `problem_type` with what they mean.
-pub(super) const PROBLEMS: [(&str, Problem); 2] = [
+pub(super) const PROBLEMS: [(&str, Problem); 3] = [
     ("single_label_classification", Problem::Classification),
     ("regression", Problem::Regression),
+    ("multi_label_classification", Problem::MultiLabel),
 ];
 
 const FAMILIES: [(&str, Family); 2] = [("bert", Family::Bert), ("roberta", Family::Roberta)];
@@ -197,8 +198,12 @@ fn labels(fields: Fields<'_>) -> Result<Vec<String>, CheckpointError> {
     Ok(labels)
 }
 
-/// `problem_type`; where it is not set, one output means regression, as in Hugging Face's forward.
+/// Token classification by the architecture, whose `problem_type` says nothing; else `problem_type`. Where it is not set,
+/// one output means regression, as in Hugging Face's forward.
 fn problem(fields: Fields<'_>, num_labels: usize) -> Result<Problem, CheckpointError> {
+    if is_of_tokens(fields) {
+        return Ok(Problem::Tokens);
+    }
     let problem = match fields.text("problem_type")? {
         Some(name) => named(fields, "problem_type", name, &PROBLEMS)?,
         None if num_labels == 1 => Problem::Regression,
@@ -209,6 +214,13 @@ fn problem(fields: Fields<'_>, num_labels: usize) -> Result<Problem, CheckpointE
             .refuse("problem_type `single_label_classification` needs at least 2 labels".to_owned());
     }
     Ok(problem)
+}
+
+/// Whether `architectures` names a head on every token.
+fn is_of_tokens(fields: Fields<'_>) -> bool {
+    let names = fields.get("architectures").and_then(Value::as_array);
+    let mut names = names.into_iter().flatten().filter_map(Value::as_str);
+    names.any(|name| name.ends_with("ForTokenClassification"))
 }
 
 /// Conditions between fields.

@@ -3,7 +3,7 @@
 use super::config::{ACTIVATIONS, PROBLEMS, model_config};
 use super::config_fields::Fields;
 use super::{CheckpointError, file};
-use crate::model::{Family, ModelConfig};
+use crate::model::{Family, ModelConfig, Problem};
 use crate::real::Real;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -15,7 +15,7 @@ const STALE: [&str; 3] = ["num_labels", "_num_labels", "finetuning_task"];
 /// Which of transformers' models a folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Architecture {
-    /// `BertForSequenceClassification`, `RobertaForSequenceClassification`.
+    /// `BertForSequenceClassification`, `RobertaForSequenceClassification`, and their `…ForTokenClassification`.
     SequenceClassification,
     /// `BertForMaskedLM`: no labels of its own.
     MaskedLm,
@@ -69,9 +69,11 @@ fn classifier(config: &ModelConfig, base: &Map<String, Value>, dtype: &str) -> M
     let mut raw = base.clone();
     // `remove` would move the last key into the gap.
     raw.retain(|key, _| !STALE.contains(&key.as_str()));
-    let architecture = match config.family {
-        Family::Bert => "BertForSequenceClassification",
-        Family::Roberta => "RobertaForSequenceClassification",
+    let architecture = match (config.family, config.problem) {
+        (Family::Bert, Problem::Tokens) => "BertForTokenClassification",
+        (Family::Roberta, Problem::Tokens) => "RobertaForTokenClassification",
+        (Family::Bert, _) => "BertForSequenceClassification",
+        (Family::Roberta, _) => "RobertaForSequenceClassification",
     };
     let id2label: Map<String, Value> = config
         .labels
@@ -89,8 +91,13 @@ fn classifier(config: &ModelConfig, base: &Map<String, Value>, dtype: &str) -> M
     encoder(&mut raw, config);
     raw.insert("id2label".to_owned(), Value::Object(id2label));
     raw.insert("label2id".to_owned(), Value::Object(label2id));
-    let named = PROBLEMS.iter().find(|(_, p)| *p == config.problem);
-    raw.insert("problem_type".to_owned(), json!(named.map(|(name, _)| name)));
+    match PROBLEMS.iter().find(|(_, p)| *p == config.problem) {
+        Some((name, _)) => {
+            raw.insert("problem_type".to_owned(), json!(name));
+        }
+        // The architecture says it.
+        None => raw.retain(|key, _| key != "problem_type"),
+    }
     number_type(&mut raw, dtype);
     raw
 }

@@ -84,6 +84,13 @@ pub(super) fn tied_to(name: &str) -> Option<&'static str> {
 pub(super) fn is_output_layer(family: Family, name: &str) -> bool {
     match family {
         Family::Bert => matches!(name, "classifier.weight" | "classifier.bias"),
-        Family::Roberta => matches!(name, "classifier.out_proj.weight" | "classifier.out_proj.bias"),
+        // The second pair is the head on every token.
+        Family::Roberta => matches!(
+            name,
+            "classifier.out_proj.weight"
+                | "classifier.out_proj.bias"
+                | "classifier.weight"
+                | "classifier.bias"
+        ),
     }
 }

@@ -14,6 +14,7 @@ use super::oracle::args as oracle;
 use super::patience::PatienceArgs;
 use super::predict::args::Predict;
 use super::pretrain::args::Pretrain;
+use super::reading::LabelColumns;
 use super::report::args as report;
 use super::schedule::ScheduleArgs;
 use super::stabilise::StabiliserArgs;
@@ -80,7 +81,8 @@ pub(super) enum Command {
   cwgnc finetune --model bert-tiny --task rte --data glue/RTE --learning-rate 1e-4
   cwgnc finetune --model bert-tiny --task builtin:entailment --learning-rate 1e-4
   cwgnc finetune --model bert-tiny --task mrpc --data glue/MRPC --clip global:1 --output runs/mrpc-global
-  cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-column stars"
+  cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-column stars
+  cwgnc finetune --model bert-tiny --train-file a.csv --validation-file b.csv --text-column review --label-columns price,taste,service"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Finetune {
@@ -95,7 +97,7 @@ pub(super) struct Finetune {
     #[arg(long, value_name = "FILE", requires = "validation_file", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) train_file: Option<PathBuf>,
     /// What the labels of --train-file are [default: regression if they are numbers with a fraction, classification if they
-    /// are words or integers, an error if they are of several kinds]
+    /// are words or integers, multi-label if they are lists or --label-columns, an error if they are of several kinds]
     #[arg(long, value_name = "TYPE", conflicts_with = "task", help_heading = "Data")]
     pub(super) problem_type: Option<ProblemType>,
     /// Use only the first N training examples
@@ -332,6 +334,10 @@ pub(super) struct ColumnArgs {
     /// The column with the label; eval takes that of the training, predict does not read it [default: label]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(super) label_column: Option<String>,
+    /// Columns of 0 and 1, each of the label that it is named after: a row has any number of labels (multi-label); eval takes
+    /// those of the training
+    #[arg(long, value_name = "A,B", conflicts_with_all = ["task", "label_column"], help_heading = "Data")]
+    pub(super) label_columns: Option<LabelColumns>,
     /// Cut texts to this many tokens; eval and predict take the number of the training [default: 128, or as many as the model can take]
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub(super) max_seq_length: Option<usize>,

@@ -75,6 +75,12 @@ pub(super) enum ProblemType {
     Classification,
     /// Mean squared error of a number
     Regression,
+    /// Binary cross-entropy of every label by itself; a row has any number of labels
+    #[value(alias = "multi_label_classification")]
+    MultiLabel,
+    /// Cross-entropy of a tag for each word
+    #[value(alias = "token_classification")]
+    TokenClassification,
 }
 
 /// The name by which a flag's value is known.

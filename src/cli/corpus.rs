@@ -28,6 +28,8 @@ pub(super) struct Corpus {
     pub(super) texts: Vec<String>,
     /// The label column.
     pub(super) label: String,
+    /// In its place, the columns of the labels, where each has one.
+    pub(super) label_columns: Vec<String>,
     /// The classes as the files write them, in class order; empty for numbers.
     pub(super) label_texts: Vec<String>,
     pub(super) metrics: &'static [Metric],
@@ -72,29 +74,27 @@ impl Corpus {
                     .to_owned(),
             ));
         };
-        let problem = args.problem_type.map(|problem| match problem {
-            ProblemType::Classification => Problem::Classification,
-            ProblemType::Regression => Problem::Regression,
-        });
         let asked = flags(&args.data.columns).columns();
+        let problem = asked_problem(args)?;
         let (set, found) = read_user_train(train, &asked, problem)?;
         let columns = UserColumns {
             texts: found.texts(),
+            label: found.label.clone().unwrap_or(asked.label),
             note: format!("; {} has it", train.display()),
             ..asked
         };
         let dev_set = read_user(dev, &columns, &set.labels, Labels::Required)?;
         let train_set = Source::own(train, (set, found.clone()), args.max_train_samples);
         let dev_set = Source::own(dev, dev_set, args.data.max_eval_samples);
-        Ok(Self::own(Some(train_set), dev_set, found, columns.label))
+        Ok(Self::own(Some(train_set), dev_set, found, &columns.label))
     }
 
     /// Of users' files.
-    fn own(train: Option<Source>, dev: Source, found: FoundColumns, label: String) -> Self {
+    fn own(train: Option<Source>, dev: Source, found: FoundColumns, label: &str) -> Self {
         let labels = dev.set.labels.clone();
         let metrics = Metric::own(&labels);
         let label_texts = match &labels {
-            LabelSpace::Classes(names) => names.clone(),
+            LabelSpace::Classes(names) | LabelSpace::Sets(names) | LabelSpace::Tags(names) => names.clone(),
             LabelSpace::Values => Vec::new(),
         };
         Self {
@@ -104,7 +104,8 @@ impl Corpus {
             dev: vec![dev],
             labels,
             texts: [found.text_a].into_iter().chain(found.text_b).collect(),
-            label,
+            label: found.label.unwrap_or_else(|| label.to_owned()),
+            label_columns: found.label_columns,
             label_texts,
             metrics,
         }
@@ -133,7 +134,7 @@ impl Corpus {
         asked.compare(found.text_b.is_some(), progress);
         progress.message(&columns_line(path, &found));
         let dev = Source::own(path, (set, found.clone()), args.max_eval_samples);
-        Ok(Self::own(None, dev, found, asked.columns.label.clone()))
+        Ok(Self::own(None, dev, found, &asked.columns.label))
     }
 
     /// What a task's name stands for, without its training set.
@@ -179,6 +180,7 @@ impl Corpus {
             labels: task.label_space(),
             texts,
             label: label.to_owned(),
+            label_columns: Vec::new(),
             label_texts: match task.outcome {
                 Outcome::Classes(labels) => labels.iter().map(|label| label.text.to_owned()).collect(),
                 Outcome::Value => Vec::new(),
@@ -218,13 +220,32 @@ pub(super) fn columns_line(path: &Path, found: &FoundColumns) -> String {
         .cloned()
         .collect();
     let mut line = format!("{}: texts from {}", path.display(), quoted(&texts));
-    if let Some(label) = &found.label {
-        line = format!("{line}, labels from `{label}`");
+    let labels: Vec<String> = found.label.iter().chain(&found.label_columns).cloned().collect();
+    if !labels.is_empty() {
+        line = format!("{line}, labels from {}", quoted(&labels));
     }
     if !found.others.is_empty() {
         line = format!("{line}, not used: {}", quoted(&found.others));
     }
     line
+}
+
+/// What `--problem-type` and `--label-columns` say of the labels, if they say anything.
+fn asked_problem(args: &Finetune) -> Result<Option<Problem>, Error> {
+    let problem = args.problem_type.map(|problem| match problem {
+        ProblemType::Classification => Problem::Classification,
+        ProblemType::Regression => Problem::Regression,
+        ProblemType::MultiLabel => Problem::MultiLabel,
+        ProblemType::TokenClassification => Problem::Tokens,
+    });
+    match (problem, &args.data.columns.label_columns) {
+        (None | Some(Problem::MultiLabel), Some(_)) => Ok(Some(Problem::MultiLabel)),
+        (Some(other), Some(_)) => Err(Error::Usage(format!(
+            "--label-columns are of --problem-type multi-label; for {} name one column with --label-column",
+            super::reading::problem_name(other)
+        ))),
+        (problem, None) => Ok(problem),
+    }
 }
 
 /// The length to which texts are cut: as asked for, else 128 or what the model can take.
@@ -238,6 +259,7 @@ pub(super) fn flags(args: &ColumnArgs) -> Flags<'_> {
         text: args.text_column.as_ref(),
         pair: args.text_pair_column.as_ref(),
         label: args.label_column.as_ref(),
+        label_columns: args.label_columns.as_ref(),
         max_tokens: args.max_seq_length,
     }
 }
@@ -247,6 +269,8 @@ pub(super) fn label_space(config: &ModelConfig) -> LabelSpace {
     match config.problem {
         Problem::Regression => LabelSpace::Values,
         Problem::Classification => LabelSpace::Classes(config.labels.clone()),
+        Problem::MultiLabel => LabelSpace::Sets(config.labels.clone()),
+        Problem::Tokens => LabelSpace::Tags(config.labels.clone()),
     }
 }
 

@@ -16,7 +16,7 @@ use super::score::{Scores, further_names, line, scores};
 use super::training::{EndedEarly, TrainingLoop, check_finite};
 use super::{Error, checksums, in_threads, machine, print, print_document, print_lines, progress, resume};
 use crate::checkpoint::{self, shell};
-use crate::data::{Metric, TextEncoder, majority};
+use crate::data::{LabelSpace, Metric, TextEncoder, majority, majority_tag};
 use crate::model::{ModelConfig, SequenceClassifier, Target};
 use crate::real::Real;
 use crate::train::{Plan, Run, Sequence, Trainer, UpdateMeter};
@@ -180,11 +180,18 @@ impl<'a, T: Real> Job<'a, T> {
 
     fn facts(&self) -> Result<Facts, Error> {
         let metric = self.corpus.headline.of_a_study()?;
-        let targets: Vec<Target> = self.dev[0].iter().map(|sequence| sequence.target).collect();
+        let targets: Vec<Target> = self.dev[0]
+            .iter()
+            .map(|sequence| sequence.target.clone())
+            .collect();
+        let majority = match &self.corpus.labels {
+            LabelSpace::Tags(names) => majority_tag(metric, names, &targets)?,
+            _ => majority(metric, &targets)?,
+        };
         Ok(Facts {
             examples: self.train.len(),
             metric,
-            majority: majority(metric, &targets)?,
+            majority,
         })
     }
 
@@ -347,7 +354,7 @@ fn print_again(output: &Path, json: bool) -> Result<(), Error> {
 
 /// The tables of a few classes.
 fn print_classes(report: Option<&ClassReport>) -> Result<(), Error> {
-    let report = report.filter(|report| report.labels.len() <= SHOWN);
+    let report = report.filter(|report| report.classes.len() <= SHOWN);
     print_lines(report.into_iter().flat_map(ClassReport::lines))
 }
 

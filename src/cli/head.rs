@@ -3,9 +3,9 @@
 
 use super::Error;
 use super::corpus::Corpus;
-use super::reading::listed;
+use super::reading::{listed, problem_name};
 use crate::checkpoint::LoadReport;
-use crate::model::{ModelConfig, SequenceClassifier};
+use crate::model::{ModelConfig, Problem, SequenceClassifier};
 use crate::param::ParamTree;
 use crate::real::Real;
 use ndarray::Axis;
@@ -49,11 +49,21 @@ impl Head {
             return Ok(Self::Fresh);
         }
         let same_problem = was.problem == corpus.labels.problem();
-        if same_problem && (*names == wanted || wanted.len() == 1) {
+        let is_value = was.problem == Problem::Regression && wanted.len() == 1;
+        if same_problem && (*names == wanted || is_value) {
             return Ok(Self::Kept);
         }
         if same_problem && was.has_unnamed_labels() {
             return Ok(Self::Unnamed);
+        }
+        let problems = [was.problem, corpus.labels.problem()];
+        if !same_problem && (problems.contains(&Problem::MultiLabel) || problems.contains(&Problem::Tokens)) {
+            return Err(Error::Usage(format!(
+                "the head of {} is one of {}, and the data are {}; --fresh-head begins with a new head on the same encoder",
+                dir.display(),
+                problem_name(was.problem),
+                problem_name(corpus.labels.problem())
+            )));
         }
         let rows = |by: &[String]| -> Option<Vec<usize>> {
             let place = |name: &String| names.iter().position(|known| known == name);

@@ -89,16 +89,26 @@ impl fmt::Display for ClassWeights {
 impl LossArgs {
     /// The loss of training, for the classes as they were read and the examples that are trained on.
     pub(super) fn criterion(&self, reading: &Reading, train: &[Sequence]) -> Result<Criterion, Error> {
-        if reading.problem == Problem::Regression {
+        if reading.problem != Problem::Classification {
             let flag = match (&self.class_weights, self.label_smoothing_factor) {
                 (Some(_), _) => "--class-weights",
                 (None, 0.0) => return Ok(Criterion::default()),
                 _ => "--label-smoothing-factor",
             };
-            return Err(Error::Usage(format!(
-                "{flag} is for classes; the labels in `{}` are numbers, and the loss is a squared error",
-                reading.label
-            )));
+            let labels = reading.label_names();
+            return Err(Error::Usage(match reading.problem {
+                Problem::Tokens => format!(
+                    "{flag} is for classes of whole texts; with a tag for each word (from {labels}) the loss is the plain \
+                     cross-entropy"
+                ),
+                Problem::MultiLabel => format!(
+                    "{flag} is for classes, of which a row has one; with labels from {labels} a row has any number of them, and \
+                     the loss is the plain binary cross-entropy"
+                ),
+                _ => format!(
+                    "{flag} is for classes; the labels in {labels} are numbers, and the loss is a squared error"
+                ),
+            }));
         }
         let weights = self.class_weights.as_ref();
         Ok(Criterion {
@@ -139,7 +149,8 @@ impl ClassWeights {
             Self::Balanced => {
                 let mut counts = vec![0_usize; names.len()];
                 for sequence in train {
-                    if let Target::Class(class) = sequence.target {
+                    if let Target::Class(class) = &sequence.target {
+                        let class = *class;
                         counts[class] += 1;
                     }
                 }

@@ -9,16 +9,42 @@ use crate::model::{ModelConfig, Problem};
 use serde_json::{Map, Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// The key of the file for columns that are labels.
+const LABEL_COLUMNS: &str = "label_columns";
 
 /// The file's name.
 pub(super) const FILE: &str = "cwgnc.json";
 
-/// What `--text-column`, `--text-pair-column`, `--label-column` and `--max-seq-length` say.
+/// What `--label-columns` names: each column once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LabelColumns(pub(super) Vec<String>);
+
+impl FromStr for LabelColumns {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut names: Vec<String> = Vec::new();
+        for name in text.split(',') {
+            if name.is_empty() || names.iter().any(|known| known == name) {
+                return Err(format!(
+                    "`{name}` is no column of its own; right is a list of different names, as in price,taste"
+                ));
+            }
+            names.push(name.to_owned());
+        }
+        Ok(Self(names))
+    }
+}
+
+/// What `--text-column`, `--text-pair-column`, `--label-column`, `--label-columns` and `--max-seq-length` say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flags<'a> {
     pub(super) text: Option<&'a String>,
     pub(super) pair: Option<&'a String>,
     pub(super) label: Option<&'a String>,
+    pub(super) label_columns: Option<&'a LabelColumns>,
     pub(super) max_tokens: Option<usize>,
 }
 
@@ -37,6 +63,9 @@ impl Flags<'_> {
         UserColumns {
             texts,
             label: self.label.cloned().unwrap_or_else(|| "label".to_owned()),
+            label_columns: self
+                .label_columns
+                .map_or_else(Vec::new, |columns| columns.0.clone()),
             label_texts: Vec::new(),
             note: note.to_owned(),
         }
@@ -49,6 +78,8 @@ pub(super) struct Reading {
     /// The text columns: one, or two of a pair.
     pub(super) texts: Vec<String>,
     pub(super) label: String,
+    /// The columns of the labels, where each has one.
+    pub(super) label_columns: Vec<String>,
     /// The classes by how the training file writes them, in class order; empty for numbers.
     pub(super) label_texts: Vec<String>,
     /// The classes by name, or the one name of a regression's output.
@@ -63,6 +94,7 @@ impl Reading {
         Self {
             texts: corpus.texts.clone(),
             label: corpus.label.clone(),
+            label_columns: corpus.label_columns.clone(),
             label_texts: corpus.label_texts.clone(),
             labels: corpus.labels.output_names(),
             problem: corpus.labels.problem(),
@@ -80,7 +112,20 @@ impl Reading {
             "problem_type": problem_name(self.problem),
             "max_seq_length": self.max_tokens,
         });
-        record.as_object().cloned().unwrap_or_default()
+        let mut record = record.as_object().cloned().unwrap_or_default();
+        if !self.label_columns.is_empty() {
+            record.insert("label_column".to_owned(), Value::Null);
+            record.insert(LABEL_COLUMNS.to_owned(), json!(self.label_columns));
+        }
+        record
+    }
+
+    /// The columns of labels, in backquotes.
+    pub(super) fn label_names(&self) -> String {
+        if self.label_columns.is_empty() {
+            return format!("`{}`", self.label);
+        }
+        listed(&self.label_columns)
     }
 
     /// Reads the file of a model folder, if it has one, and holds it against the model's configuration.
@@ -120,17 +165,23 @@ fn parsed(record: &Map<String, Value>) -> Result<Reading, &'static str> {
             .collect()
     };
     let text = |key: &'static str| record.get(key).and_then(Value::as_str).ok_or(key);
+    let has_columns = record.contains_key(LABEL_COLUMNS);
+    let label_columns = if has_columns {
+        texts(LABEL_COLUMNS)?
+    } else {
+        Vec::new()
+    };
     let length = record.get("max_seq_length").and_then(Value::as_u64);
     let reading = Reading {
         texts: texts("text_columns")?,
-        label: text("label_column")?.to_owned(),
+        label: match &label_columns[..] {
+            [] => text("label_column")?.to_owned(),
+            _ => "label".to_owned(),
+        },
+        label_columns,
         label_texts: texts("label_texts")?,
         labels: texts("labels")?,
-        problem: match text("problem_type")? {
-            "classification" => Problem::Classification,
-            "regression" => Problem::Regression,
-            _ => return Err("problem_type"),
-        },
+        problem: problem_of(text("problem_type")?).ok_or("problem_type")?,
         max_tokens: length
             .and_then(|length| usize::try_from(length).ok())
             .ok_or("max_seq_length")?,
@@ -141,12 +192,24 @@ fn parsed(record: &Map<String, Value>) -> Result<Reading, &'static str> {
     Ok(reading)
 }
 
-/// `classification` or `regression`, as `--problem-type` has it.
+/// The problem's name, as `--problem-type` has it.
 pub(super) fn problem_name(problem: Problem) -> &'static str {
     match problem {
         Problem::Classification => "classification",
         Problem::Regression => "regression",
+        Problem::MultiLabel => "multi-label",
+        Problem::Tokens => "token-classification",
     }
+}
+
+fn problem_of(name: &str) -> Option<Problem> {
+    let all = [
+        Problem::Classification,
+        Problem::Regression,
+        Problem::MultiLabel,
+        Problem::Tokens,
+    ];
+    all.into_iter().find(|&problem| problem_name(problem) == name)
 }
 
 /// How the data of a saved model are read: by the flags, else as in training, else by guess and the defaults.
@@ -171,8 +234,9 @@ impl Asked {
             None => {}
             Some(reading) => {
                 columns.label_texts.clone_from(&reading.label_texts);
-                if flags.label.is_none() {
+                if flags.label.is_none() && flags.label_columns.is_none() {
                     columns.label.clone_from(&reading.label);
+                    columns.label_columns.clone_from(&reading.label_columns);
                 }
                 if flags.text.is_none() {
                     columns.texts = match &reading.texts[..] {
@@ -181,11 +245,11 @@ impl Asked {
                     };
                 }
                 columns.note = format!(
-                    "; the model in {} was trained on the texts {} and the label `{}` ({FILE}): name the columns of this \
+                    "; the model in {} was trained on the texts {} and the label {} ({FILE}): name the columns of this \
                      file with --text-column, --text-pair-column and --label-column",
                     dir.display(),
                     listed(&reading.texts),
-                    reading.label
+                    reading.label_names()
                 );
             }
         }

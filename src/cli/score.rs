@@ -4,7 +4,9 @@ use super::Error;
 use super::class_report::ClassReport;
 use super::corpus::Corpus;
 use super::progress::Progress;
-use crate::data::{Confusion, LabelSpace, Metric, Predictions, evaluate, evaluate_each};
+use crate::data::{
+    Confusion, LabelSpace, Metric, Predictions, entity_tallies, evaluate, evaluate_each, label_tallies,
+};
 use crate::model::{Criterion, ModelConfig, Problem, SequenceClassifier, Target, Targets, classifier};
 use crate::pool::Pool;
 use crate::real::Real;
@@ -89,7 +91,7 @@ pub(super) fn scores<T: Real>(
         let logits = predict(config, model, &inputs, batch_size, |done| {
             progress.count("evaluating", done, inputs.len());
         });
-        let targets: Vec<Target> = sequences.iter().map(|s| s.target).collect();
+        let targets: Vec<Target> = sequences.iter().map(|s| s.target.clone()).collect();
         let predictions = predictions(config, &logits);
         let scores = Scores {
             values: values(corpus, &logits, &predictions, &targets, source.suffix)?,
@@ -113,7 +115,10 @@ fn values(
     suffix: &str,
 ) -> Result<Vec<(String, f64)>, Error> {
     let named = |name: &str| format!("eval_{name}{suffix}");
-    let mut values = vec![(named("loss"), mean_loss(logits, targets))];
+    let mut values = vec![(
+        named("loss"),
+        mean_loss(corpus.labels.output_names().len(), logits, targets),
+    )];
     let evaluate = if corpus.is_own { evaluate_each } else { evaluate };
     let scores = evaluate(corpus.metrics, predictions, targets)?;
     values.extend(scores.into_iter().map(|(name, value)| (named(name), value)));
@@ -123,28 +128,55 @@ fn values(
 /// The classes of a confusion matrix, which has their square of numbers; more have no matrix and no table.
 const MOST_CLASSES: usize = 1000;
 
-/// What a file of one's own with classes has for each of them.
+/// What a file of one's own has for each of its classes or labels.
 fn class_report(
     corpus: &Corpus,
     predictions: &Predictions,
     targets: &[Target],
 ) -> Result<Option<ClassReport>, Error> {
-    let LabelSpace::Classes(labels) = &corpus.labels else {
-        return Ok(None);
-    };
+    let labels = corpus.labels.output_names();
     if !corpus.is_own || labels.len() > MOST_CLASSES {
         return Ok(None);
     }
-    let (labels, confusion) = (labels.clone(), Confusion::of(labels.len(), predictions, targets)?);
-    Ok(Some(ClassReport { labels, confusion }))
+    Ok(match &corpus.labels {
+        LabelSpace::Classes(_) => {
+            let confusion = Confusion::of(labels.len(), predictions, targets)?;
+            Some(ClassReport::new(&labels, &confusion.tallies(), Some(confusion)))
+        }
+        LabelSpace::Sets(_) => {
+            let tallies = label_tallies(predictions, targets)?;
+            Some(ClassReport::new(&labels, &tallies, None))
+        }
+        // Tags that mark no entities have no precision.
+        LabelSpace::Tags(_) if !corpus.metrics.contains(&Metric::Precision) => None,
+        LabelSpace::Tags(_) => {
+            let tallies = entity_tallies(predictions, targets)?;
+            let (labels, tallies): (Vec<_>, Vec<_>) = tallies.into_iter().unzip();
+            Some(ClassReport::new(&labels, &tallies, None))
+        }
+        LabelSpace::Values => None,
+    })
 }
 
-/// The class with the largest logit (the first of equals), or the value.
+/// The class with the largest logit (the first of equals), the labels of a probability above 1/2, or the value.
 pub(super) fn predictions(config: &ModelConfig, logits: &[Vec<f64>]) -> Predictions {
     match config.problem {
         Problem::Regression => Predictions::Values(logits.iter().map(|z| z[0]).collect()),
         Problem::Classification => Predictions::Classes(logits.iter().map(|z| largest(z)).collect()),
+        Problem::Tokens => Predictions::Tags {
+            names: config.labels.clone(),
+            tags: logits
+                .iter()
+                .map(|z| z.chunks(config.num_labels()).map(largest).collect())
+                .collect(),
+        },
+        Problem::MultiLabel => Predictions::Labels(logits.iter().map(|z| applying(z)).collect()),
     }
+}
+
+/// Which labels apply: those whose logit is above 0, and so their probability above 1/2.
+pub(super) fn applying(z: &[f64]) -> Vec<bool> {
+    z.iter().map(|&z| z > 0.0).collect()
 }
 
 /// The index of the largest number, the first of equals.
@@ -152,33 +184,11 @@ pub(super) fn largest(z: &[f64]) -> usize {
     (1..z.len()).fold(0, |best, i| if z[i] > z[best] { i } else { best })
 }
 
-fn mean_loss(logits: &[Vec<f64>], targets: &[Target]) -> f64 {
-    let (rows, columns) = (logits.len(), logits[0].len());
-    let z =
-        Array2::from_shape_vec((rows, columns), logits.concat()).expect("one row of logits for each example");
-    let classes: Option<Vec<usize>> = targets
-        .iter()
-        .map(|target| match target {
-            Target::Class(class) => Some(*class),
-            Target::Value(_) => None,
-        })
-        .collect();
-    let targets = classes.map_or_else(
-        || {
-            let values = targets.iter().map(|target| match target {
-                Target::Value(value) => *value,
-                Target::Class(class) => *class as f64,
-            });
-            Targets::Values(Array2::from_shape_vec((rows, 1), values.collect()).expect("one column"))
-        },
-        Targets::Classes,
-    );
-    classifier::loss(
-        z.view(),
-        &targets,
-        &Criterion::default(),
-        rows as f64,
-        &Pool::new(),
-    )
-    .0
+/// The plain mean over examples, or over the words that count.
+fn mean_loss(columns: usize, logits: &[Vec<f64>], targets: &[Target]) -> f64 {
+    let logits = logits.concat();
+    let z = Array2::from_shape_vec((logits.len() / columns, columns), logits).expect("rows of logits");
+    let (targets, plain) = (Targets::of(targets), Criterion::default());
+    let total = classifier::total(&targets, &plain);
+    classifier::loss(z.view(), &targets, &plain, total, &Pool::new()).0
 }

@@ -54,6 +54,9 @@ pub(super) fn settings(args: &Finetune, config: &ModelConfig, total_steps: usize
     if args.fresh_head {
         settings.insert("fresh_head".to_owned(), true.into());
     }
+    if let Some(columns) = &args.data.columns.label_columns {
+        settings.insert("label_columns".to_owned(), json!(columns.0));
+    }
     settings.extend(args.schedule.record());
     settings.extend(args.stabilise.record());
     settings.extend(args.loss.record());

@@ -6,6 +6,7 @@ use super::understood::FileFacts;
 use crate::builtin::{Choice, tsv};
 use crate::checkpoint;
 use crate::data::{Dataset, Encoding, Example, FoundColumns, TextEncoder};
+use crate::model::Target;
 use crate::train::Sequence;
 use std::path::{Path, PathBuf};
 
@@ -82,13 +83,22 @@ impl Source {
             .targets()
             .ok_or_else(|| Error::Usage(format!("{}: no labels", self.path.display())))?;
         let sequences = encodings.into_iter().zip(targets);
-        Ok(sequences
+        let sequences: Vec<Sequence> = sequences
             .map(|(encoding, target)| Sequence {
+                target: of_tokens(target, &encoding),
                 ids: encoding.ids,
                 token_types: encoding.token_types,
-                target,
             })
-            .collect())
+            .collect();
+        let counts = |target: &Target| match target {
+            Target::Tags(tags) => tags.iter().any(Option::is_some),
+            _ => true,
+        };
+        if !sequences.iter().any(|sequence| counts(&sequence.target)) {
+            let path = self.path.display();
+            return Err(Error::Usage(format!("{path}: no word has a tag that counts")));
+        }
+        Ok(sequences)
     }
 
     /// The file's name and a hash of its bytes; of a set that was made here, those of the file that `cwgnc tasks` would write.
@@ -99,6 +109,20 @@ impl Source {
         };
         Ok((self.path.display().to_string(), hash))
     }
+}
+
+/// The target of a sequence's tokens: the tag of a word is that of its first token, and no other token has one.
+fn of_tokens(target: Target, encoding: &Encoding) -> Target {
+    let Target::Tags(words) = target else {
+        return target;
+    };
+    let mut tokens = vec![None; encoding.ids.len()];
+    for (tag, first) in words.into_iter().zip(&encoding.first_tokens) {
+        if let Some(first) = first {
+            tokens[*first] = tag;
+        }
+    }
+    Target::Tags(tokens)
 }
 
 /// Examples that are tokenised between two drawings of the progress line.

@@ -7,7 +7,7 @@ use super::number::{at_least_one, below_one, not_negative, share};
 use super::schedule::ScheduleArgs;
 use crate::clip::Pattern;
 use crate::clip::nearest;
-use crate::model::{Family, ModelConfig, Part, SequenceClassifier};
+use crate::model::{Family, ModelConfig, Part, Problem, SequenceClassifier};
 use crate::param::ParamTree;
 use crate::random;
 use crate::real::Real;
@@ -176,6 +176,13 @@ impl StabiliserArgs {
         if self.reinit_pooler && config.family == Family::Roberta {
             return Err(Error::Usage(
                 "--reinit-pooler: RoBERTa has no pooler; its head is fresh unless the model folder has one"
+                    .to_owned(),
+            ));
+        }
+        if self.reinit_pooler && config.problem == Problem::Tokens {
+            return Err(Error::Usage(
+                "--reinit-pooler: a model with a tag for each word has no pooler; its head is fresh unless the model folder has \
+                 one"
                     .to_owned(),
             ));
         }

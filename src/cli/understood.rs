@@ -16,8 +16,11 @@ use serde_json::{Map, Value, json};
 pub(super) struct Understood {
     files: Vec<FileFacts>,
     reading: Reading,
-    /// How many training examples have each class.
+    /// How many training examples (of tags, words) have each class or label, and how many there are.
     counts: Vec<usize>,
+    all: usize,
+    /// How many of them have no label, where they may have any number, or no tag.
+    without: usize,
     /// The least and the largest value to train on.
     range: Option<(f64, f64)>,
     head: Head,
@@ -34,6 +37,9 @@ pub(super) struct FileFacts {
     pub(super) others: Vec<String>,
     /// Examples of which tokens were cut off.
     pub(super) cut: usize,
+    /// Of sentences in words: how many words there are, and how many lost their tag because they were cut off or have no
+    /// token.
+    pub(super) words: Option<(usize, usize)>,
     /// Examples with a text of nothing but blanks.
     pub(super) blank: usize,
 }
@@ -46,11 +52,14 @@ impl FileFacts {
         let blank = examples
             .iter()
             .filter(|example| is_blank(&example.text_a) || example.text_b.as_deref().is_some_and(is_blank));
+        let firsts = || encodings.iter().flat_map(|encoding| &encoding.first_tokens);
+        let (words, lost) = (firsts().count(), firsts().filter(|first| first.is_none()).count());
         Self {
             path: source.path.display().to_string(),
             examples: examples.len(),
             others: source.others.clone(),
             cut: encodings.iter().filter(|encoding| encoding.cut).count(),
+            words: (words > 0).then_some((words, lost)),
             blank: blank.count(),
         }
     }
@@ -61,6 +70,9 @@ impl FileFacts {
             "{}: {} examples, {share} cut to {max_tokens} tokens",
             self.path, self.examples
         );
+        if let Some((words, lost)) = self.words {
+            line = format!("{line}, {lost} of {words} tags lost by that or for want of a token");
+        }
         if self.blank > 0 {
             line = format!("{line}, {} with a blank text", self.blank);
         }
@@ -82,19 +94,39 @@ impl Understood {
     ) -> Self {
         let targets = corpus.train.as_ref().and_then(|train| train.set.targets());
         let (mut counts, mut range) = (vec![0; reading.labels.len()], None);
+        let (mut all, mut without) = (0, 0);
         for target in targets.into_iter().flatten() {
             match target {
+                Target::Tags(tags) => {
+                    for tag in tags {
+                        all += 1;
+                        match tag {
+                            Some(tag) => counts[tag] += 1,
+                            None => without += 1,
+                        }
+                    }
+                    continue;
+                }
                 Target::Class(class) => counts[class] += 1,
                 Target::Value(value) => {
                     let (least, largest) = range.unwrap_or((value, value));
                     range = Some((value.min(least), value.max(largest)));
                 }
+                Target::Labels(labels) => {
+                    without += usize::from(!labels.contains(&true));
+                    for (count, applies) in counts.iter_mut().zip(labels) {
+                        *count += usize::from(applies);
+                    }
+                }
             }
+            all += 1;
         }
         Self {
             files,
             reading,
             counts,
+            all,
+            without,
             range,
             head,
             tokenizer,
@@ -105,13 +137,18 @@ impl Understood {
     /// For `run.json`.
     pub(super) fn record(&self) -> Map<String, Value> {
         let files = self.files.iter().map(|file| {
-            json!({
+            let mut facts = json!({
                 "file": file.path,
                 "examples": file.examples,
                 "cut": file.cut,
                 "blank": file.blank,
                 "columns_not_used": file.others,
-            })
+            });
+            if let Some((words, lost)) = file.words {
+                facts["words"] = words.into();
+                facts["tags_lost"] = lost.into();
+            }
+            facts
         });
         let files: Vec<Value> = files.collect();
         let mut record = self.reading.record();
@@ -123,9 +160,14 @@ impl Understood {
             .cloned()
             .zip(self.counts.iter().map(|&count| count.into()));
         match self.reading.problem {
-            Problem::Classification => record.insert("classes".to_owned(), Value::Object(classes.collect())),
+            Problem::Classification | Problem::MultiLabel | Problem::Tokens => {
+                record.insert("classes".to_owned(), Value::Object(classes.collect()))
+            }
             Problem::Regression => record.insert("range".to_owned(), json!(self.range)),
         };
+        if matches!(self.reading.problem, Problem::MultiLabel | Problem::Tokens) {
+            record.insert("without_label".to_owned(), self.without.into());
+        }
         if let Some(weights) = &self.weights {
             let weights = self
                 .reading
@@ -160,18 +202,30 @@ impl Understood {
             .map(|file| file.line(reading.max_tokens))
             .collect();
         lines.push(format!(
-            "texts from {}, labels from `{}`",
+            "texts from {}, labels from {}",
             listed(&reading.texts),
-            reading.label
+            reading.label_names()
         ));
-        let all: usize = self.counts.iter().sum();
+        let all = self.all;
         let classes = reading.labels.iter().zip(&self.counts);
+        let shares = classes.map(|(name, &count)| format!("`{name}` {}", percent(count, all)));
+        let shares: Vec<String> = shares.collect();
         lines.push(match (reading.problem, self.range) {
             (Problem::Classification, _) => {
-                let shares = classes.map(|(name, &count)| format!("`{name}` {}", percent(count, all)));
-                let shares: Vec<String> = shares.collect();
                 format!("classification of {} labels: {}", shares.len(), shares.join(", "))
             }
+            (Problem::Tokens, _) => format!(
+                "token classification, one of {} tags a word: {}; {} of the words have none (-100)",
+                shares.len(),
+                shares.join(", "),
+                percent(self.without, all)
+            ),
+            (Problem::MultiLabel, _) => format!(
+                "multi-label classification, any number of {} labels a row: {}; {} of the rows have none",
+                shares.len(),
+                shares.join(", "),
+                percent(self.without, all)
+            ),
             (Problem::Regression, Some((least, largest))) => {
                 format!("regression: values from {least} to {largest}")
             }

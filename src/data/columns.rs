@@ -88,8 +88,10 @@ pub struct FoundColumns {
     pub text_a: String,
     /// The second text of a pair.
     pub text_b: Option<String>,
-    /// The label; none where labels are not needed and the file has none.
+    /// The label; none where labels are not needed and the file has none, and where each label has a column.
     pub label: Option<String>,
+    /// The columns of the labels, where each has one.
+    pub label_columns: Vec<String>,
     /// Columns that are read over, in the order of the file.
     pub others: Vec<String>,
 }
@@ -114,16 +116,18 @@ pub(super) fn find(
     let (text_a, text_b) = match &columns.texts {
         TextColumns::One(a) => (a.clone(), None),
         TextColumns::Two(a, b) => (a.clone(), Some(b.clone())),
-        TextColumns::Detect => guess(source, &columns.label, header, is_text)?,
+        TextColumns::Detect => guess(source, columns, header, is_text)?,
     };
-    if text_a == columns.label || text_b.as_ref() == Some(&columns.label) {
-        let column = columns.label.clone();
+    let is_text = |name: &String| *name == text_a || Some(name) == text_b.as_ref();
+    if let Some(column) = columns.asked_labels().find(|label| is_text(label)).cloned() {
         return Err(source.fault(FileFault::TextIsLabel { column }));
     }
-    let used = |name: &String| *name == text_a || Some(name) == text_b.as_ref() || *name == columns.label;
+    let used = |name: &String| is_text(name) || columns.is_label(name);
+    let has_one = columns.label_columns.is_empty() && header.contains(&columns.label);
     Ok(FoundColumns {
         others: header.iter().filter(|name| !used(name)).cloned().collect(),
-        label: header.contains(&columns.label).then(|| columns.label.clone()),
+        label: has_one.then(|| columns.label.clone()),
+        label_columns: columns.label_columns.clone(),
         text_a,
         text_b,
     })
@@ -131,12 +135,12 @@ pub(super) fn find(
 
 fn guess(
     source: &Source,
-    label: &str,
+    columns: &UserColumns,
     header: &[String],
     is_text: impl Fn(usize) -> bool,
 ) -> Result<(String, Option<String>), DataError> {
     let named = |wanted: &str| {
-        let mut names = header.iter().filter(|name| *name != label);
+        let mut names = header.iter().filter(|name| !columns.is_label(name));
         names.find(|name| name.trim().to_lowercase() == wanted)
     };
     let mut pairs = PAIRS
@@ -150,7 +154,7 @@ fn guess(
         }
         (None, _) => {}
     }
-    let others = || (0..header.len()).filter(|&column| header[column] != label);
+    let others = || (0..header.len()).filter(|&column| !columns.is_label(&header[column]));
     let (candidates, passed_over): (Vec<usize>, Vec<usize>) =
         others().partition(|&column| !numbers_rows(&header[column]) && is_text(column));
     let names = |columns: Vec<usize>| columns.into_iter().map(|c| header[c].clone()).collect();
@@ -161,7 +165,7 @@ fn guess(
         }
         [column] => Ok((header[column].clone(), None)),
         [] => Err(source.fault(FileFault::NoTextColumn {
-            label: label.to_owned(),
+            label: columns.asked_labels().next().cloned().unwrap_or_default(),
             passed_over: names(passed_over),
         })),
         _ => Err(source.fault(FileFault::ManyTextColumns {

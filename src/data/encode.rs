@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use tokenizers::utils::truncation::truncate_encodings;
@@ -30,12 +31,16 @@ pub struct Encoding {
     pub token_types: Vec<u32>,
     /// Whether tokens of the texts were cut off.
     pub cut: bool,
+    /// Of a sentence in words, the place of each word's first token; none of a word that was cut off or has no token.
+    pub first_tokens: Vec<Option<usize>>,
 }
 
 /// A model's tokenizer, checked against the model.
 #[derive(Clone)]
 pub struct TextEncoder {
-    tokenizer: Tokenizer,
+    pub(super) tokenizer: Tokenizer,
+    /// The same for words, if it must be another; made when the first sentence in words comes.
+    pub(super) of_words: OnceLock<Tokenizer>,
     side: TruncationDirection,
     /// The texts of the mask and the padding token.
     mask: Option<String>,
@@ -85,6 +90,7 @@ impl TextEncoder {
         let loaded = tokenizer::load(files, config.family)?;
         let encoder = Self {
             tokenizer: loaded.tokenizer,
+            of_words: OnceLock::new(),
             side: loaded.side,
             mask: loaded.mask,
             pad: loaded.pad,
@@ -178,6 +184,12 @@ impl TextEncoder {
         text_b: Option<&str>,
         max_tokens: usize,
     ) -> Result<Encoding, DataError> {
+        let room = self.room(text_b, max_tokens)?;
+        self.checked(self.join(text_a, text_b, room)?)
+    }
+
+    /// How many tokens of the texts fit beside the special ones.
+    pub(super) fn room(&self, text_b: Option<&str>, max_tokens: usize) -> Result<usize, DataError> {
         self.check_max_tokens(max_tokens)?;
         let special = self.special_tokens(text_b);
         if max_tokens <= special {
@@ -186,7 +198,11 @@ impl TextEncoder {
                 special,
             }));
         }
-        let encoding = self.join(text_a, text_b, max_tokens - special)?;
+        Ok(max_tokens - special)
+    }
+
+    /// An encoding whose ids and token types the model has.
+    pub(super) fn checked(&self, encoding: Encoding) -> Result<Encoding, DataError> {
         self.check_ids(&encoding.ids)?;
         match encoding.token_types.iter().max() {
             Some(&token_type) if token_type as usize >= self.types => {
@@ -206,7 +222,10 @@ impl TextEncoder {
     pub fn encode_all(&self, examples: &[Example], max_tokens: usize) -> Result<Vec<Encoding>, DataError> {
         let encodings: Vec<Result<Encoding, DataError>> = examples
             .par_iter()
-            .map(|example| self.encode(&example.text_a, example.text_b.as_deref(), max_tokens))
+            .map(|example| match &example.words[..] {
+                [] => self.encode(&example.text_a, example.text_b.as_deref(), max_tokens),
+                words => self.encode_words(words, max_tokens),
+            })
             .collect();
         // One thread looks for the error, so that it is the first and not the fastest.
         encodings.into_iter().collect()
@@ -312,13 +331,24 @@ impl TextEncoder {
     /// Tokenizes, cuts to `room` tokens, adds the special tokens.
     fn join(&self, text_a: &str, text_b: Option<&str>, room: usize) -> Result<Encoding, DataError> {
         let tokens = |text: &str| self.split(text);
+        let (a, b) = (tokens(text_a)?, text_b.map(tokens).transpose()?);
+        let (joined, cut) = self.framed(a, b, room)?;
+        Ok(self.encoding(&joined, cut))
+    }
+
+    /// Tokens cut to `room` of them, with the special ones around them, and whether any was cut off.
+    pub(super) fn framed(
+        &self,
+        a: tokenizers::Encoding,
+        b: Option<tokenizers::Encoding>,
+        room: usize,
+    ) -> Result<(tokenizers::Encoding, bool), DataError> {
         let params = TruncationParams {
             direction: self.side,
             max_length: room,
             strategy: TruncationStrategy::LongestFirst,
             stride: 0,
         };
-        let (a, b) = (tokens(text_a)?, text_b.map(tokens).transpose()?);
         let length = |b: &tokenizers::Encoding| b.get_ids().len();
         let cut = length(&a) + b.as_ref().map_or(0, length) > room;
         let (mut a, mut b) = truncate_encodings(a, b, &params).map_err(refused)?;
@@ -328,17 +358,23 @@ impl TextEncoder {
         drop(b.as_mut().map(tokenizers::Encoding::take_overflowing));
         let joined = guarded(|| self.tokenizer.post_process(a, b, true));
         let joined = joined.map_err(|reason| DataError::Encode { reason })?;
+        Ok((joined, cut))
+    }
+
+    /// Ids and types of joined tokens.
+    pub(super) fn encoding(&self, joined: &tokenizers::Encoding, cut: bool) -> Encoding {
         let ids = joined.get_ids().to_vec();
         let token_types = if self.token_types {
             joined.get_type_ids().to_vec()
         } else {
             vec![0; ids.len()]
         };
-        Ok(Encoding {
+        Encoding {
             ids,
             token_types,
             cut,
-        })
+            first_tokens: Vec::new(),
+        }
     }
 }
 

@@ -56,7 +56,7 @@ pub enum DataError {
 /// What is wrong with a file as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileFault {
-    /// The extension is none of `.tsv`, `.csv`, `.jsonl`, `.json`.
+    /// The extension is none of `.tsv`, `.csv`, `.jsonl`, `.json`, `.conll`.
     UnknownFormat,
     /// Nothing says what kind of file it is that is to be predicted.
     UnknownInput,
@@ -125,6 +125,24 @@ pub enum FileFault {
         /// Rows with a label.
         rows: usize,
     },
+    /// Columns that hold 0 and 1 are not those of the labels.
+    LabelColumns {
+        /// The columns.
+        columns: Vec<String>,
+        /// The labels.
+        labels: Vec<String>,
+    },
+    /// Words with tags are wanted, and this kind of file, or what was asked of it, holds none.
+    NotTagged,
+    /// A file of words and tags where texts with labels are wanted.
+    OnlyTagged,
+    /// Several columns that can be the tags.
+    ManyTagColumns {
+        /// They.
+        columns: Vec<String>,
+    },
+    /// Several labels a row, and no row of the training file has one.
+    NoLabels,
     /// Classification with fewer than two labels in the training file.
     OneLabel {
         /// The only label.
@@ -213,6 +231,43 @@ pub enum LineFault {
     },
     /// No label where one is needed.
     MissingLabel,
+    /// A field without the list of words or of tags.
+    NotAList {
+        /// The field.
+        column: String,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A sentence without words.
+    NoWords,
+    /// A line without a word or without a tag.
+    EmptyCell,
+    /// Another number of tags than of words.
+    TagCount {
+        /// Words.
+        words: usize,
+        /// Tags.
+        tags: usize,
+    },
+    /// A list where a row has one label.
+    LabelIsList,
+    /// No list where a row has any number of labels.
+    LabelIsNoList {
+        /// What is there.
+        label: String,
+    },
+    /// A label twice in one row.
+    RepeatedLabel {
+        /// The label.
+        label: String,
+    },
+    /// A column of a label that holds something else than 0 and 1.
+    NotZeroOrOne {
+        /// The column.
+        column: String,
+        /// What is there, or nothing.
+        found: String,
+    },
     /// A label that is not in the known set.
     UnknownLabel {
         /// The label.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{DataError, LineFault};
-use super::label;
+use super::label::{self, Written};
 use super::read::{Dataset, Labels, dataset};
 use super::source::Source;
 use super::table::{self, Layout};
@@ -37,11 +37,12 @@ pub fn read_glue(dir: &Path, task: &Task, file: &str, presence: Labels) -> Resul
             text_a: text,
             text_b: None,
             label: Some(label),
+            label_columns: Vec::new(),
         },
     };
-    let rows = table::rows(&source, &mut records, layout, task.incomplete)?;
-    dataset(&source.path, rows, presence, task.label_space(), |text| {
-        understand(task, text)
+    let rows = table::rows(&source, &mut records, &layout, task.incomplete)?;
+    dataset(&source.path, rows, presence, task.label_space(), |label| {
+        understand(task, label.one()?)
     })
 }
 
@@ -65,11 +66,14 @@ pub fn read_glue_test(dir: &Path, task: &Task, file: &str) -> Result<(Dataset, V
     let texts = task.test_texts();
     let mut layout = Layout::find(&source, &header, texts, "", Labels::Ignored, "")?;
     layout.label = header.iter().position(|name| name == "index" || name == "id");
-    let mut rows = table::rows(&source, &mut records, layout, Incomplete::Refuse)?;
+    let mut rows = table::rows(&source, &mut records, &layout, Incomplete::Refuse)?;
     let (mut indices, mut seen) = (Vec::new(), HashSet::new());
     for (place, row) in rows.rows.iter_mut().enumerate() {
         let index = match layout.label {
-            Some(_) => row.label.take().unwrap_or_default(),
+            Some(_) => match row.label.take() {
+                Some(Written::One(index)) => index,
+                _ => String::new(),
+            },
             None => place.to_string(),
         };
         if index.parse::<u64>().is_err() || !seen.insert(index.clone()) {
@@ -78,8 +82,8 @@ pub fn read_glue_test(dir: &Path, task: &Task, file: &str) -> Result<(Dataset, V
         indices.push(index);
     }
     let space = task.label_space();
-    let set = dataset(&source.path, rows, Labels::Ignored, space, |text| {
-        understand(task, text)
+    let set = dataset(&source.path, rows, Labels::Ignored, space, |label| {
+        understand(task, label.one()?)
     })?;
     Ok((set, indices))
 }

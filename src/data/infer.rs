@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use crate::model::Problem;
 
 use super::error::{FileFault, LineFault};
+use super::label::Written;
 use super::read::Row;
 
 /// Ways in which programs write that a value is missing. `none` is not among them: it is a class in many files.
@@ -60,12 +61,38 @@ pub(super) enum Doubt {
     File(FileFault),
 }
 
-/// What the labels of the column say that they are. Rows without a label say nothing.
+/// What the labels of the column say that they are: lists of labels, or what single ones are. Rows without a label say
+/// nothing.
 pub(super) fn problem(rows: &[Row], column: &str) -> Result<Problem, Doubt> {
-    let labels: Vec<(usize, &str, Look)> = rows
+    let (mut ones, mut lists) = (Vec::new(), Vec::new());
+    for row in rows {
+        match &row.label {
+            Some(Written::One(label)) => ones.push((row.line, label.as_str())),
+            Some(Written::List(_)) => lists.push(row.line),
+            None => {}
+        }
+    }
+    match (ones.first(), lists.first()) {
+        (_, None) => of_single_labels(&ones, column),
+        (None, Some(_)) => Ok(Problem::MultiLabel),
+        (Some(&(line, label)), Some(_)) if lists.len() >= ones.len() => {
+            let label = label.to_owned();
+            Err(Doubt::Line(line, LineFault::LabelIsNoList { label }))
+        }
+        (Some(_), Some(&line)) => Err(Doubt::Line(line, LineFault::LabelIsList)),
+    }
+}
+
+/// Whether a row has a list of labels.
+pub(super) fn has_list(rows: &[Row]) -> bool {
+    rows.iter().any(|row| matches!(row.label, Some(Written::List(_))))
+}
+
+/// What labels are that stand by themselves, each on its line.
+fn of_single_labels(labels: &[(usize, &str)], column: &str) -> Result<Problem, Doubt> {
+    let labels: Vec<(usize, &str, Look)> = labels
         .iter()
-        .filter_map(|row| Some((row.line, row.label.as_deref()?)))
-        .map(|(line, label)| (line, label, look(label)))
+        .map(|&(line, label)| (line, label, look(label)))
         .collect();
     let doubt = |&(line, label, _): &(usize, &str, Look), reason: String| {
         let (column, label) = (column.to_owned(), label.to_owned());

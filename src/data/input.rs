@@ -5,11 +5,13 @@ use std::path::Path;
 use super::columns::FoundColumns;
 use super::error::{DataError, FileFault};
 use super::label::LabelSpace;
-use super::read::{Dataset, Labels, dataset};
+use super::read::{Dataset, Labels, Row, dataset};
 use super::source::Source;
 use super::table::Record;
+use super::tagged::{self, TOKENS};
 use super::user::{self, PLAIN_TEXT, UserColumns};
 use super::{csv, jsonl, tsv};
+use serde_json::json;
 
 /// The kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum FileKind {
     JsonLines,
     /// One text a line: to predict, for there is no place for a label.
     PlainText,
+    /// A word and its tag a line, a blank line after each sentence.
+    Conll,
 }
 
 impl FileKind {
@@ -32,6 +36,7 @@ impl FileKind {
             Some("tsv") => Some(Self::Tsv),
             Some("csv") => Some(Self::Csv),
             Some("jsonl" | "json") => Some(Self::JsonLines),
+            Some("conll") => Some(Self::Conll),
             _ => None,
         }
     }
@@ -39,7 +44,7 @@ impl FileKind {
     /// The kind of a file to predict, by its extension in any case.
     ///
     /// # Errors
-    /// [`DataError::File`] for every extension but `.tsv`, `.csv`, `.jsonl`, `.json` and `.txt`.
+    /// [`DataError::File`] for every extension but `.tsv`, `.csv`, `.jsonl`, `.json`, `.conll` and `.txt`.
     pub fn to_predict(path: &Path) -> Result<Self, DataError> {
         let is_text = path
             .extension()
@@ -108,12 +113,35 @@ impl UserFile {
         labels: &LabelSpace,
         presence: Labels,
     ) -> Result<(Dataset, FoundColumns), DataError> {
-        let (found, rows) = user::read_rows(self, columns, presence)?;
+        let (found, rows) = match labels {
+            LabelSpace::Tags(_) => tagged::read(self, columns, presence)?,
+            _ => user::read_rows(self, columns, presence)?,
+        };
+        self.check_label_columns(&found, labels)?;
         let path = &self.source.path;
-        let set = dataset(path, rows, presence, labels.clone(), |text| {
-            labels.understand(text, &columns.label_texts)
+        let set = dataset(path, rows, presence, labels.clone(), |label| {
+            labels.understand(label, &columns.label_texts)
         })?;
         Ok((set, found))
+    }
+
+    /// Where each label has a column, every label has.
+    fn check_label_columns(&self, found: &FoundColumns, labels: &LabelSpace) -> Result<(), DataError> {
+        let columns = &found.label_columns;
+        let names = match labels {
+            LabelSpace::Classes(names) | LabelSpace::Sets(names) | LabelSpace::Tags(names) => &names[..],
+            LabelSpace::Values => &[],
+        };
+        let is_sets = matches!(labels, LabelSpace::Sets(_));
+        if columns.is_empty()
+            || is_sets && names.iter().all(|name| columns.contains(name)) && columns.len() == names.len()
+        {
+            return Ok(());
+        }
+        Err(self.source.fault(FileFault::LabelColumns {
+            columns: columns.clone(),
+            labels: names.to_vec(),
+        }))
     }
 
     /// All columns, one row for each example.
@@ -126,6 +154,11 @@ impl UserFile {
             FileKind::Tsv => self.cells(tsv::records(text)),
             FileKind::Csv => self.cells(csv::records(text)),
             FileKind::JsonLines => jsonl::lines(&self.source).map(Carried::Objects),
+            FileKind::Conll => {
+                let (_, rows) = tagged::read(self, &UserColumns::default(), Labels::Ignored)?;
+                let object = |row: &Row| json!({ TOKENS: row.words }).to_string();
+                Ok(Carried::Objects(rows.rows.iter().map(object).collect()))
+            }
             FileKind::PlainText => Ok(Carried::Cells {
                 header: vec![PLAIN_TEXT.to_owned()],
                 rows: tsv::lines(text).map(|line| vec![line.to_owned()]).collect(),

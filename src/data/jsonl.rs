@@ -8,13 +8,14 @@ use serde_json::{Map, Value};
 
 use super::columns::{self, Cell, FoundColumns};
 use super::error::{DataError, FileFault, LineFault};
+use super::label::{self, Written, text_of};
 use super::read::{Labels, Row, Rows};
 use super::source::Source;
 use super::tsv;
-use super::user::UserColumns;
+use super::user::{LABEL, LISTS, UserColumns};
 
 /// One object and its line.
-type Object = (usize, Map<String, Value>);
+pub(super) type Object = (usize, Map<String, Value>);
 
 /// The columns that are used and the rows of all objects.
 ///
@@ -29,6 +30,7 @@ pub(super) fn read(
         return Err(source.fault(FileFault::Empty));
     }
     let header = fields(&objects);
+    let columns = &with_lists(columns, &header, &objects);
     let there = |column: &str| {
         if header.iter().any(|name| name == column) {
             return Ok(());
@@ -40,7 +42,7 @@ pub(super) fn read(
         }))
     };
     if presence == Labels::Required {
-        there(&columns.label)?;
+        columns.asked_labels().try_for_each(|label| there(label))?;
     }
     let found = columns::find(source, columns, &header, |column| {
         columns::is_text(
@@ -59,7 +61,7 @@ pub(super) fn read(
     for (line, object) in &objects {
         let label = match presence {
             Labels::Ignored => Ok(None),
-            _ => written_label(object, &columns.label),
+            _ => written_label(object, columns),
         };
         let row = label.and_then(|label| {
             Ok(Row {
@@ -70,6 +72,7 @@ pub(super) fn read(
                     .as_ref()
                     .map(|column| text(object, column))
                     .transpose()?,
+                words: Vec::new(),
                 label,
             })
         });
@@ -79,15 +82,26 @@ pub(super) fn read(
     Ok((found, all))
 }
 
+/// The column `labels` for `label`, if there is no column of that name and this one has lists alone.
+fn with_lists(columns: &UserColumns, header: &[String], objects: &[Object]) -> UserColumns {
+    let has = |name: &str| header.iter().any(|column| column == name);
+    let is_list = |(_, object): &Object| matches!(object.get(LISTS), Some(Value::Array(_)));
+    let mut columns = columns.clone();
+    if columns.label == LABEL && !has(LABEL) && has(LISTS) && objects.iter().all(is_list) {
+        LISTS.clone_into(&mut columns.label);
+    }
+    columns
+}
+
 /// The names of the fields of all objects, each where it came first.
-fn fields(objects: &[Object]) -> Vec<String> {
+pub(super) fn fields(objects: &[Object]) -> Vec<String> {
     let mut seen = HashSet::new();
     let names = objects.iter().flat_map(|(_, object)| object.keys());
     names.filter(|name| seen.insert(*name)).cloned().collect()
 }
 
 /// The objects of a file, in order.
-fn objects(source: &Source) -> impl Iterator<Item = Result<Object, DataError>> {
+pub(super) fn objects(source: &Source) -> impl Iterator<Item = Result<Object, DataError>> {
     tsv::lines(&source.text)
         .enumerate()
         .filter(|(_, line)| !line.trim_ascii().is_empty())
@@ -204,21 +218,34 @@ fn text(object: &Map<String, Value>, column: &str) -> Result<String, LineFault> 
     }
 }
 
-/// The label as text: a number as it is written, a truth value as `true` or `false`.
-fn written_label(object: &Map<String, Value>, column: &str) -> Result<Option<String>, LineFault> {
-    match object.get(column) {
+/// The label as text, the list of labels, or those whose own columns hold 1.
+fn written_label(object: &Map<String, Value>, columns: &UserColumns) -> Result<Option<Written>, LineFault> {
+    if !columns.label_columns.is_empty() {
+        let cells = columns.label_columns.iter();
+        let cell = |name: &String| {
+            object
+                .get(name)
+                .map(|value| text_of(value).unwrap_or_else(|| value.to_string()))
+        };
+        return label::of_columns(cells.map(|name| (name.as_str(), cell(name)))).map(Some);
+    }
+    let not_a_label = |found: &'static str| LineFault::NotALabel {
+        column: columns.label.clone(),
+        found,
+    };
+    match object.get(&columns.label) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(label)) => Ok(Some(label.clone()).filter(|label| !label.is_empty())),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(Value::Bool(label)) => Ok(Some(label.to_string())),
-        other => Err(LineFault::NotALabel {
-            column: column.to_owned(),
-            found: kind(other),
-        }),
+        Some(Value::Array(values)) => {
+            let labels = values.iter().map(text_of).collect::<Option<_>>();
+            let labels = labels.ok_or_else(|| not_a_label("a list with something else than labels"))?;
+            Ok(Some(Written::List(labels)))
+        }
+        Some(Value::Object(_)) => Err(not_a_label("an object")),
+        Some(value) => Ok(text_of(value).map(Written::One)),
     }
 }
 
-fn kind(value: Option<&Value>) -> &'static str {
+pub(super) fn kind(value: Option<&Value>) -> &'static str {
     match value {
         None => "nothing",
         Some(Value::Null) => "null",

@@ -82,6 +82,19 @@ impl fmt::Display for FileFault {
                     "every row has the label `{label}`; classification needs two or more"
                 )
             }
+            Self::NotTagged => write!(
+                f,
+                "token classification reads a list of words and one of tags a row (.jsonl, .json: `tokens` and `ner_tags`), or \
+                 a word and its tag a line (.conll)"
+            ),
+            Self::OnlyTagged => write!(
+                f,
+                "a .conll file has a tag for each word; --problem-type token-classification, and a model of it, take such files"
+            ),
+            Self::NoLabels => write!(
+                f,
+                "no row has a label; a list of labels is written as [\"a\", \"b\"], and one row at least needs a label"
+            ),
             Self::NoTokenizer { reason } => write!(f, "no tokenizer: {reason}"),
             Self::Tokenizer { reason } => write!(f, "unusable tokenizer: {reason}"),
             Self::TooManyTokens { largest, rows } => write!(
@@ -108,6 +121,17 @@ fn columns(fault: &FileFault, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 quoted(columns)
             )
         }
+        FileFault::ManyTagColumns { columns } => write!(
+            f,
+            "several columns can be the tags: {}; name one with --label-column",
+            quoted(columns)
+        ),
+        FileFault::LabelColumns { columns, labels } => write!(
+            f,
+            "the label columns are {}, and the labels {}; each label has one column of its name",
+            quoted(columns),
+            quoted(labels)
+        ),
         FileFault::RepeatedColumn { column } => write!(f, "the header names column `{column}` twice"),
         FileFault::NoTextColumn { label, passed_over } if passed_over.is_empty() => {
             write!(f, "no text column beside the label column `{label}`")
@@ -167,6 +191,39 @@ impl fmt::Display for LineFault {
                  classification or regression to take the labels as they are"
             ),
             Self::MissingLabel => write!(f, "no label"),
+            Self::NotAList { column, found } => {
+                write!(
+                    f,
+                    "field `{column}` holds {found}, expected a list of words or tags"
+                )
+            }
+            Self::NoWords => write!(f, "a sentence without words"),
+            Self::EmptyCell => write!(f, "a word or a tag is missing"),
+            Self::TagCount { words, tags } => {
+                let noun = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+                write!(
+                    f,
+                    "{} and {}; each word has one tag",
+                    noun(*words, "word"),
+                    noun(*tags, "tag")
+                )
+            }
+            Self::LabelIsList => write!(
+                f,
+                "a list of labels where one label is expected; --problem-type multi-label takes a list in every row"
+            ),
+            Self::LabelIsNoList { label } => write!(
+                f,
+                "`{label}` is no list of labels; they are written as [\"a\", \"b\"], none as [], or as columns of 0 and 1 \
+                 that --label-columns names"
+            ),
+            Self::RepeatedLabel { label } => write!(f, "label `{label}` is there twice in one row"),
+            Self::NotZeroOrOne { column, found } if found.is_empty() => {
+                write!(f, "label column `{column}` holds nothing; 0 or 1 is right")
+            }
+            Self::NotZeroOrOne { column, found } => {
+                write!(f, "label column `{column}` holds `{found}`; 0 or 1 is right")
+            }
             Self::UnknownLabel { label, known } => {
                 write!(f, "unknown label `{label}`; known: {}", quoted(known))
             }

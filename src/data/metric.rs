@@ -7,9 +7,14 @@
 //! The averages of F1 and the numbers of each class are scikit-learn's with `zero_division=0` and without `labels`.
 
 mod classes;
+mod labels;
+mod tags;
 mod values;
 
 pub use classes::{Confusion, Tally};
+pub use labels::label_tallies;
+pub use tags::entity_tallies;
+pub(super) use tags::mark_entities;
 
 use super::error::{DataError, ScoreFault};
 use super::label::LabelSpace;
@@ -18,13 +23,19 @@ use crate::model::Target;
 /// One number about predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Classes: `(1/n) Σ [p = t]`, in `[0, 1]`.
+    /// Classes: `(1/n) Σ [p = t]`, in `[0, 1]`. Tags: the same over the words that count.
     Accuracy,
     /// Classes: `2 TP / (2 TP + FP + FN)` with class 1 positive and every other class negative, in `[0, 1]`; 0 when
-    /// class 1 is neither predicted nor there.
+    /// class 1 is neither predicted nor there. Tags: of entities, `2 TP / (2 TP + FP + FN)`; an entity is right if begin, end
+    /// and type are.
     F1,
+    /// Tags: the share of predicted entities that are right, in `[0, 1]`; 0 of none.
+    Precision,
+    /// Tags: the share of true entities that were found, in `[0, 1]`; 0 of none.
+    Recall,
     /// Classes: `(1/m) Σₖ F1ₖ` over the `m` classes that occur in predictions or targets, in `[0, 1]`, with
     /// `F1ₖ = 2 TPₖ / (2 TPₖ + FPₖ + FNₖ)`. A class that occurs in neither does not count, as in scikit-learn.
+    /// Sets of labels: the mean over all labels; one that occurs in neither counts as 0, as there.
     F1Macro,
     /// Classes: `(1/n) Σₖ tₖ F1ₖ` with `tₖ` occurrences of class `k` among `n` targets, in `[0, 1]`.
     F1Weighted,
@@ -33,6 +44,11 @@ pub enum Metric {
     /// `(c n − Σ pₖ tₖ) / √((n² − Σ pₖ²) (n² − Σ tₖ²))`; 0 when the root is 0, that is when one class fills the
     /// predictions or the targets.
     Matthews,
+    /// Sets of labels: F1 of all labels together, `2 Σₖ TPₖ / Σₖ (2 TPₖ + FPₖ + FNₖ)`, in `[0, 1]`; 0 when there is no
+    /// label, neither predicted nor there.
+    F1Micro,
+    /// Sets of labels: the share of examples of which every label is right, in `[0, 1]`; scikit-learn's accuracy.
+    SubsetAccuracy,
     /// Values: Pearson's `r = Σ (p − p̄)(t − t̄) / √(Σ (p − p̄)² Σ (t − t̄)²)`, in `[-1, 1]`. NaN when it is not
     /// defined: constant predictions or targets, fewer than two of them, or a prediction that is not finite.
     Pearson,
@@ -52,6 +68,15 @@ pub enum Predictions {
     Classes(Vec<usize>),
     /// Numbers.
     Values(Vec<f64>),
+    /// Of each label whether it applies, in label order.
+    Labels(Vec<Vec<bool>>),
+    /// The tag of each token of each sentence, by its place among the names.
+    Tags {
+        /// The names of the tags.
+        names: Vec<String>,
+        /// One entry for each of the target.
+        tags: Vec<Vec<usize>>,
+    },
 }
 
 impl Predictions {
@@ -60,6 +85,8 @@ impl Predictions {
         match self {
             Self::Classes(classes) => classes.len(),
             Self::Values(values) => values.len(),
+            Self::Labels(rows) => rows.len(),
+            Self::Tags { tags, .. } => tags.len(),
         }
     }
 
@@ -71,11 +98,15 @@ impl Predictions {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Accuracy,
         Self::F1,
+        Self::Precision,
+        Self::Recall,
+        Self::F1Micro,
         Self::F1Macro,
         Self::F1Weighted,
+        Self::SubsetAccuracy,
         Self::Matthews,
         Self::MeanSquaredError,
         Self::MeanAbsoluteError,
@@ -88,8 +119,12 @@ impl Metric {
         match self {
             Self::Accuracy => "accuracy",
             Self::F1 => "f1",
+            Self::Precision => "precision",
+            Self::Recall => "recall",
+            Self::F1Micro => "f1_micro",
             Self::F1Macro => "f1_macro",
             Self::F1Weighted => "f1_weighted",
+            Self::SubsetAccuracy => "subset_accuracy",
             Self::Matthews => "matthews_correlation",
             Self::Pearson => "pearson",
             Self::Spearman => "spearmanr",
@@ -114,6 +149,11 @@ impl Metric {
                 Self::Matthews,
             ],
             LabelSpace::Classes(_) => &[Self::Accuracy, Self::F1Macro, Self::F1Weighted, Self::Matthews],
+            LabelSpace::Tags(names) if mark_entities(names) => {
+                &[Self::F1, Self::Precision, Self::Recall, Self::Accuracy]
+            }
+            LabelSpace::Tags(_) => &[Self::Accuracy],
+            LabelSpace::Sets(_) => &[Self::F1Micro, Self::F1Macro, Self::SubsetAccuracy],
             LabelSpace::Values => &[
                 Self::MeanSquaredError,
                 Self::MeanAbsoluteError,
@@ -131,8 +171,8 @@ impl Metric {
 /// `score > threshold` is false for NaN, so such a run counts as failed, as it should.
 ///
 /// # Errors
-/// [`DataError::Score`] if there is nothing to score, if the counts differ, or if a metric of classes meets values or
-/// the other way round.
+/// [`DataError::Score`] if there is nothing to score, if the counts differ, or if a metric of one kind meets
+/// predictions or targets of another.
 ///
 /// # Examples
 /// ```
@@ -192,8 +232,16 @@ fn score(metric: Metric, predictions: &Predictions, targets: &[Target]) -> Resul
         Ok(score(p, &t))
     };
     match metric {
+        Metric::Precision | Metric::Recall => tags::score(metric, predictions, targets),
+        Metric::Accuracy | Metric::F1 if matches!(predictions, Predictions::Tags { .. }) => {
+            tags::score(metric, predictions, targets)
+        }
         Metric::Accuracy => of_classes(classes::accuracy),
         Metric::F1 => of_classes(classes::f1),
+        Metric::F1Micro | Metric::SubsetAccuracy => labels::score(metric, predictions, targets),
+        Metric::F1Macro if matches!(predictions, Predictions::Labels(_)) => {
+            labels::score(metric, predictions, targets)
+        }
         Metric::F1Macro => of_classes(classes::f1_macro),
         Metric::F1Weighted => of_classes(classes::f1_weighted),
         Metric::Matthews => of_classes(classes::matthews),
@@ -224,14 +272,14 @@ fn class_pairs(
     check_lengths(predictions, targets)?;
     let class = |target: &Target| match target {
         Target::Class(class) => Some(*class),
-        Target::Value(_) => None,
+        _ => None,
     };
     let pairs = match predictions {
         Predictions::Classes(predicted) => {
             let pairs = predicted.iter().zip(targets);
             pairs.map(|(&p, target)| Some((p, class(target)?))).collect()
         }
-        Predictions::Values(_) => None,
+        _ => None,
     };
     let needs = "classes";
     pairs.ok_or(DataError::Score(ScoreFault::Kinds { metric, needs }))
@@ -246,14 +294,14 @@ fn value_columns<'p>(
     check_lengths(predictions, targets)?;
     let value = |target: &Target| match target {
         Target::Value(value) => Some(*value),
-        Target::Class(_) => None,
+        _ => None,
     };
     let columns = match predictions {
         Predictions::Values(predicted) => {
             let values: Option<Vec<f64>> = targets.iter().map(value).collect();
             values.map(|values| (&predicted[..], values))
         }
-        Predictions::Classes(_) => None,
+        _ => None,
     };
     let needs = "values";
     columns.ok_or(DataError::Score(ScoreFault::Kinds { metric, needs }))

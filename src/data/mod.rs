@@ -22,12 +22,14 @@ mod metric;
 mod read;
 mod source;
 mod table;
+mod tagged;
 mod task;
 mod text;
 mod tokenizer;
 mod tsv;
 mod user;
 mod wordpiece;
+mod words;
 
 pub use columns::FoundColumns;
 pub use csv::csv_line;
@@ -36,8 +38,10 @@ pub use error::{DataError, FileFault, LengthFault, LineFault, ScoreFault};
 pub use glue::{read_glue, read_glue_test};
 pub use input::{Carried, FileKind, UserFile};
 pub use label::LabelSpace;
-pub use majority::majority;
-pub use metric::{Confusion, Metric, Predictions, Tally, evaluate, evaluate_each};
+pub use majority::{majority, majority_tag};
+pub use metric::{
+    Confusion, Metric, Predictions, Tally, entity_tallies, evaluate, evaluate_each, label_tallies,
+};
 pub use read::{Dataset, Example, Labels};
 pub(crate) use task::nearest_of;
 pub use task::{Columns, DevFile, Incomplete, Outcome, TASKS, Task, TaskLabel, TestFile};

@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use super::error::{DataError, FileFault, LineFault};
-use super::label::LabelSpace;
+use super::label::{LabelSpace, Written};
 use crate::model::Target;
 
 /// One text or pair of texts, as the file has it (case, blanks and quotes untouched; may be empty).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
-    /// The first or only text.
+    /// The first or only text; of words, all of them with blanks between.
     pub text_a: String,
     /// The second text of a pair.
     pub text_b: Option<String>,
+    /// The words of a sentence that comes in words, where each has a tag; else empty.
+    pub words: Vec<String>,
     /// The label, unless the file has none.
     pub target: Option<Target>,
 }
@@ -42,7 +44,10 @@ pub struct Dataset {
 impl Dataset {
     /// The target of every example, or `None` if one has none.
     pub fn targets(&self) -> Option<Vec<Target>> {
-        self.examples.iter().map(|example| example.target).collect()
+        self.examples
+            .iter()
+            .map(|example| example.target.clone())
+            .collect()
     }
 }
 
@@ -53,8 +58,10 @@ pub(super) struct Row {
     pub(super) line: usize,
     pub(super) text_a: String,
     pub(super) text_b: Option<String>,
+    /// The words of a sentence that comes in words.
+    pub(super) words: Vec<String>,
     /// The label as written; `None` where there is none.
-    pub(super) label: Option<String>,
+    pub(super) label: Option<Written>,
 }
 
 /// The rows of a file and what was left out.
@@ -70,7 +77,7 @@ pub(super) fn dataset(
     rows: Rows,
     presence: Labels,
     labels: LabelSpace,
-    understand: impl Fn(&str) -> Result<Target, LineFault>,
+    understand: impl Fn(&Written) -> Result<Target, LineFault>,
 ) -> Result<Dataset, DataError> {
     if rows.rows.is_empty() {
         return Err(DataError::File {
@@ -80,8 +87,8 @@ pub(super) fn dataset(
     }
     let mut examples = Vec::with_capacity(rows.rows.len());
     for row in rows.rows {
-        let target = match row.label.as_deref() {
-            Some(text) => understand(text).map(Some),
+        let target = match &row.label {
+            Some(label) => understand(label).map(Some),
             None if presence != Labels::Required => Ok(None),
             None => Err(LineFault::MissingLabel),
         };
@@ -93,6 +100,7 @@ pub(super) fn dataset(
         examples.push(Example {
             text_a: row.text_a,
             text_b: row.text_b,
+            words: row.words,
             target,
         });
     }

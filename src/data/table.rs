@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::error::{DataError, FileFault, LineFault};
+use super::label::{self, Written};
 use super::read::{Labels, Row, Rows};
 use super::source::Source;
 use super::task::Incomplete;
@@ -16,13 +17,15 @@ pub(super) struct Record<'t> {
 }
 
 /// Positions of the columns, from 0, and how many there are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) columns: usize,
     pub(super) text_a: usize,
     pub(super) text_b: Option<usize>,
     /// `None` when the file has no label column.
     pub(super) label: Option<usize>,
+    /// Columns of 0 and 1, each of the label that it is named after.
+    pub(super) label_columns: Vec<(usize, String)>,
 }
 
 impl Layout {
@@ -54,12 +57,13 @@ impl Layout {
                 Labels::Optional => position(source, header, label)?,
                 Labels::Ignored => None,
             },
+            label_columns: Vec::new(),
         })
     }
 }
 
-/// Where a column stands; two columns of one name are an error, for nobody can say which is meant.
-fn position(source: &Source, header: &[String], column: &str) -> Result<Option<usize>, DataError> {
+/// Where a column stands, if it is there; two columns of one name are an error, for nobody can say which is meant.
+pub(super) fn position(source: &Source, header: &[String], column: &str) -> Result<Option<usize>, DataError> {
     let mut found = (0..header.len()).filter(|&index| header[index] == column);
     let first = found.next();
     match found.next() {
@@ -94,7 +98,7 @@ pub(super) fn header<'t>(
 pub(super) fn rows<'t>(
     source: &Source,
     records: &mut impl Iterator<Item = Result<Record<'t>, (usize, LineFault)>>,
-    layout: Layout,
+    layout: &Layout,
     incomplete: Incomplete,
 ) -> Result<Rows, DataError> {
     let mut all = Rows::default();
@@ -108,11 +112,20 @@ pub(super) fn rows<'t>(
             return Err(source.line_fault(record.line, LineFault::Columns { found, expected }));
         }
         let cell = |column: usize| record.cells[column].to_string();
+        let label = if layout.label_columns.is_empty() {
+            let label = layout.label.map(cell);
+            label.filter(|label| !label.trim().is_empty()).map(Written::One)
+        } else {
+            let cells = layout.label_columns.iter();
+            let cells = cells.map(|(at, name)| (name.as_str(), Some(cell(*at))));
+            Some(label::of_columns(cells).map_err(|fault| source.line_fault(record.line, fault))?)
+        };
         all.rows.push(Row {
             line: record.line,
             text_a: cell(layout.text_a),
             text_b: layout.text_b.map(cell),
-            label: layout.label.map(cell).filter(|label| !label.trim().is_empty()),
+            words: Vec::new(),
+            label,
         });
     }
     Ok(all)

@@ -54,7 +54,10 @@ pub(super) fn refuse_quotes(source: &Source, found: &FoundColumns, rows: &Rows) 
     let cell = |row: &'_ Row, column: usize| match column {
         0 => Some(row.text_a.clone()),
         1 => row.text_b.clone(),
-        _ => row.label.clone(),
+        _ => row
+            .label
+            .as_ref()
+            .and_then(|label| Some(label.one().ok()?.to_owned())),
     };
     let names = [Some(&found.text_a), found.text_b.as_ref(), found.label.as_ref()];
     for (column, name) in names.into_iter().enumerate() {

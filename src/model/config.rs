@@ -21,13 +21,17 @@ impl Family {
     }
 }
 
-/// What the head predicts, and with which loss (`problem_type`).
+/// What the head predicts, and with which loss (`problem_type`, or the architecture).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// `single_label_classification`: cross-entropy over the labels.
     Classification,
     /// `regression`: mean squared error.
     Regression,
+    /// `multi_label_classification`: binary cross-entropy of every label by itself.
+    MultiLabel,
+    /// `architectures: ["…ForTokenClassification"]`: cross-entropy over the labels, of every token by itself.
+    Tokens,
 }
 
 /// A model's shape and rates; field names are those of `config.json`.

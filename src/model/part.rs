@@ -13,7 +13,7 @@ pub enum Part {
     Embeddings,
     /// An encoder layer, counted from 0 at the input.
     Layer(usize),
-    /// BERT's pooler. RoBERTa has none.
+    /// BERT's pooler. RoBERTa has none, and no model with a head on every token has.
     Pooler,
     /// BERT's last linear layer; both layers of RoBERTa's head.
     Classifier,
@@ -56,7 +56,9 @@ impl<T> SequenceClassifier<T> {
             Family::Roberta => Part::Classifier,
         };
         let mut parts = self.encoder.parts();
-        parts.extend(of(dense, &self.head.dense));
+        if let Some(layer) = &self.head.dense {
+            parts.extend(of(dense, layer));
+        }
         parts.extend(of(Part::Classifier, &self.head.out));
         parts
     }

@@ -7,6 +7,8 @@
 //! backward   dz = (p Σⱼ qⱼ − q) / W
 //! ```
 //!
+//! A row without a label has no term and `dz = 0`, as `ignore_index` has it.
+//!
 //! Plain is `ε = 0` and `w = 1`: then `q = onehot(label)`, and `W` is the number of rows.
 //!
 //! Both run in `f64` whatever the element type, each row on one thread: `c` is the number of labels, or of the words of
@@ -61,6 +63,40 @@ pub fn cross_entropy<T: Real>(
     if let Some(label) = labels.iter().find(|&&label| label >= z.ncols()) {
         panic!("label {label} of {} classes", z.ncols());
     }
+    over_rows(z, |row| Some(labels[row]), criterion, total, pool)
+}
+
+/// [`cross_entropy`] of the rows that have a label.
+///
+/// # Panics
+/// As [`cross_entropy`].
+#[track_caller]
+pub fn cross_entropy_of_some<T: Real>(
+    z: ArrayView2<'_, T>,
+    labels: &[Option<usize>],
+    criterion: &Criterion,
+    total: f64,
+    pool: &Pool<T>,
+) -> (f64, Buffer<T>) {
+    assert_eq!(
+        z.nrows(),
+        labels.len(),
+        "cross-entropy: one label or none for each row"
+    );
+    if let Some(label) = labels.iter().flatten().find(|&&label| label >= z.ncols()) {
+        panic!("label {label} of {} classes", z.ncols());
+    }
+    over_rows(z, |row| labels[row], criterion, total, pool)
+}
+
+#[track_caller]
+fn over_rows<T: Real>(
+    z: ArrayView2<'_, T>,
+    label: impl Fn(usize) -> Option<usize> + Sync,
+    criterion: &Criterion,
+    total: f64,
+    pool: &Pool<T>,
+) -> (f64, Buffer<T>) {
     if let Some(weights) = &criterion.weights {
         assert_eq!(
             weights.len(),
@@ -75,11 +111,15 @@ pub fn cross_entropy<T: Real>(
         Vec::new()
     };
     let mut dz = pool.buffer(z.nrows(), z.ncols());
-    let tasks: Vec<_> = z.rows().into_iter().zip(dz.rows_mut()).zip(labels).collect();
+    let tasks: Vec<_> = z.rows().into_iter().zip(dz.rows_mut()).enumerate().collect();
     let losses: Vec<f64> = tasks
         .into_par_iter()
         .with_min_len(ROWS_PER_TASK)
-        .map(|((z, dz), &label)| {
+        .map(|(place, (z, mut dz))| {
+            let Some(label) = label(place) else {
+                dz.fill(T::zero());
+                return 0.0;
+            };
             let own = (1.0 - criterion.smoothing) * criterion.weight(label);
             row(z, (label, own, &others), total, dz)
         })

@@ -11,10 +11,11 @@
 //! `o` outputs of a product, `a` heads, `d = h/a` size of a head, `c` labels.
 //!
 //! In reading order: [`linear`], [`layer_norm`], [`activation`], [`dropout`], [`embedding`], [`attention`],
-//! [`cross_entropy`], [`mean_squared_error`].
+//! [`cross_entropy`], [`binary_cross_entropy`], [`mean_squared_error`].
 
 pub mod activation;
 pub mod attention;
+pub mod binary_cross_entropy;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod embedding;

@@ -30,7 +30,6 @@ pub use unfreeze::{UnfreezeMode, Unfreezing};
 pub use update::{Distance, ParameterUpdate, UpdateMeter};
 
 use crate::model::{Batch, Target, Targets};
-use ndarray::Array2;
 
 /// A tokenised sequence with what the model should say about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,38 +38,20 @@ pub struct Sequence {
     pub ids: Vec<u32>,
     /// One token type for each id.
     pub token_types: Vec<u32>,
-    /// The class index or the value.
+    /// The class index, the value, or which labels apply.
     pub target: Target,
 }
 
 /// The packed batch of the chosen sequences, numbered from `first_sequence` within the optimiser step.
 ///
 /// # Panics
-/// If classes and values are mixed.
+/// If the targets are of several kinds.
 pub fn pack(sequences: &[Sequence], chosen: &[usize], first_sequence: usize) -> Micro {
     let chosen = || chosen.iter().map(|&i| &sequences[i]);
     let batch = Batch::pack(
         chosen().map(|s| (&s.ids[..], &s.token_types[..])),
         first_sequence as u64,
     );
-    let targets = match chosen().next().map(|s| s.target) {
-        Some(Target::Value(_)) => {
-            let values = chosen().map(|s| match s.target {
-                Target::Value(value) => value,
-                Target::Class(_) => panic!("classes and values mixed in one batch"),
-            });
-            Targets::Values(
-                Array2::from_shape_vec((batch.sequences(), 1), values.collect()).expect("one column"),
-            )
-        }
-        _ => Targets::Classes(
-            chosen()
-                .map(|s| match s.target {
-                    Target::Class(class) => class,
-                    Target::Value(_) => panic!("classes and values mixed in one batch"),
-                })
-                .collect(),
-        ),
-    };
+    let targets = Targets::of(chosen().map(|s| &s.target));
     Micro { batch, targets }
 }

@@ -1,8 +1,8 @@
 //! What training asks of a model: a loss over part of a batch, and its gradient.
 
-use crate::model::classifier::{self, SequenceClassifier, Targets};
+use crate::model::classifier::{self, SequenceClassifier};
 use crate::model::masked_lm::{self, MaskedLanguageModel, MaskedWords};
-use crate::model::{Criterion, ModelConfig, Noise, Part, Tokens};
+use crate::model::{Criterion, ModelConfig, Noise, Part, Targets, Tokens};
 use crate::param::ParamTree;
 use crate::pool::Pool;
 use crate::real::Real;
@@ -44,7 +44,7 @@ pub trait Network<T: Real>: ParamTree<T> + Clone + Send + Sync {
     ) -> f64;
 }
 
-/// One term for each sequence.
+/// One term for each sequence, or for each token that has a tag.
 impl<T: Real> Network<T> for SequenceClassifier<T> {
     type Targets = Targets;
 

@@ -1,10 +1,12 @@
 //! The model's outputs for many sequences, without dropout.
 
-use crate::model::{Batch, ModelConfig, SequenceClassifier};
+use crate::model::{Batch, ModelConfig, Problem, SequenceClassifier};
 use crate::pool::Pool;
 use crate::real::Real;
+use ndarray::s;
 
-/// The logits of each sequence, `num_labels` numbers each, in the order given.
+/// The logits of each sequence, `num_labels` numbers each, in the order given; of a head on every token so many of each token,
+/// one token after the other.
 ///
 /// Sequences run in batches of `batch_size`, sorted by length so that a batch's memory is that of its tokens. A
 /// sequence's logits do not depend on its neighbours. `progress` is called after each batch
@@ -27,8 +29,12 @@ pub fn predict<T: Real>(
     for chosen in by_length.chunks(batch_size) {
         let batch = Batch::pack(chosen.iter().map(|&i| sequences[i]), 0);
         let z = model.infer(config, &batch, &pool);
-        for (&i, row) in chosen.iter().zip(z.rows()) {
-            logits[i] = row.iter().map(|z| z.widen()).collect();
+        for (k, &i) in chosen.iter().enumerate() {
+            let rows = match config.problem {
+                Problem::Tokens => batch.offsets[k]..batch.offsets[k + 1],
+                _ => k..k + 1,
+            };
+            logits[i] = z.slice(s![rows, ..]).iter().map(|z| z.widen()).collect();
         }
         done += chosen.len();
         progress(done);

@@ -13,6 +13,7 @@ use crate::scratch;
 
 fn example(text_a: &str, text_b: Option<&str>, target: Option<Target>) -> Example {
     Example {
+        words: Vec::new(),
         text_a: text_a.to_owned(),
         text_b: text_b.map(str::to_owned),
         target,
@@ -21,7 +22,9 @@ fn example(text_a: &str, text_b: Option<&str>, target: Option<Target>) -> Exampl
 
 fn class_names(space: &LabelSpace) -> Vec<&str> {
     match space {
-        LabelSpace::Classes(names) => names.iter().map(String::as_str).collect(),
+        LabelSpace::Classes(names) | LabelSpace::Sets(names) | LabelSpace::Tags(names) => {
+            names.iter().map(String::as_str).collect()
+        }
         LabelSpace::Values => vec![],
     }
 }
@@ -155,7 +158,7 @@ fn a_file_of_every_task() {
         };
         assert_eq!(
             set.examples[0],
-            example(text_a, text_b, Some(classes[0])),
+            example(text_a, text_b, Some(classes[0].clone())),
             "{key}"
         );
     }

@@ -368,10 +368,10 @@ fn json_lines() {
     );
     user(
         "a.jsonl",
-        format!("{good}{{\"text\": \"b\", \"label\": [1]}}"),
+        format!("{good}{{\"text\": \"b\", \"label\": {{}}}}"),
         &bad(
             2,
-            "field `label` holds a list, expected a label (text, number, true or false)",
+            "field `label` holds an object, expected a label (text, number, true or false)",
         ),
     );
     user(

@@ -78,6 +78,7 @@ const CLASSES: [&str; 3] = ["10", "9", "a \"b\", c"];
 fn examples(rows: &[(String, String, usize)]) -> Vec<Example> {
     rows.iter()
         .map(|(a, b, class)| Example {
+            words: Vec::new(),
             text_a: a.clone(),
             text_b: Some(b.clone()),
             target: Some(Target::Class(*class)),

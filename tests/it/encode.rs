@@ -187,6 +187,7 @@ fn all_examples_in_order_whatever_the_threads() {
     let examples: Vec<Example> = cases()
         .into_iter()
         .map(|case| Example {
+            words: Vec::new(),
             text_a: case.text_a,
             text_b: case.text_b,
             target: None,

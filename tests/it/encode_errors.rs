@@ -295,6 +295,7 @@ fn lengths() {
     let types = "token type 1 is not in the model: its token-type embedding has 1 row (type_vocab_size in config.json)";
     same(encoder.encode("cat", Some("cat"), 9), types);
     let pair = Example {
+        words: Vec::new(),
         text_a: String::new(),
         text_b: Some("cat".to_owned()),
         target: None,

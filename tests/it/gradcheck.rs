@@ -11,7 +11,8 @@ use cwgnc::model::{
 };
 use cwgnc::nn::activation;
 use cwgnc::nn::attention::{self, Spans};
-use cwgnc::nn::cross_entropy::{Criterion, cross_entropy};
+use cwgnc::nn::binary_cross_entropy::binary_cross_entropy;
+use cwgnc::nn::cross_entropy::{Criterion, cross_entropy, cross_entropy_of_some};
 use cwgnc::nn::dropout::{self, Mask};
 use cwgnc::nn::embedding::Embedding;
 use cwgnc::nn::layer_norm::LayerNorm;
@@ -20,7 +21,7 @@ use cwgnc::nn::mean_squared_error::mean_squared_error;
 use cwgnc::param::ParamTree;
 use cwgnc::pool::{Buffer, Pool};
 use cwgnc::random;
-use ndarray::{Array1, Array2, ArrayD, ArrayView2, Axis, Ix1, Ix2, IxDyn};
+use ndarray::{Array1, Array2, ArrayD, ArrayView2, Axis, Ix1, Ix2, IxDyn, arr2};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 
 /// The largest relative error allowed; the differences themselves are good to about 1e-11.
@@ -267,6 +268,12 @@ fn cross_entropy_loss() {
             let (value, dz) = cross_entropy(z.view(), &[2, 0, 3], &criterion, 5.0, &Pool::new());
             (value, vec![owned(&dz)])
         });
+        check(&what, &[normal("z", &[3, 4], 3.0)], |v| {
+            let (z, labels) = (matrix(&v[0]), [Some(2), None, Some(3)]);
+            let (value, dz) = cross_entropy_of_some(z.view(), &labels, &criterion, 5.0, &Pool::new());
+            assert!(dz.row(1).iter().all(|&dz| dz == 0.0));
+            (value, vec![owned(&dz)])
+        });
     }
 }
 
@@ -287,10 +294,19 @@ fn mean_squared_error_loss() {
     });
 }
 
+fn binary_cross_entropy_loss() {
+    let targets = arr2(&[[1.0, 0.0], [0.0, 0.0], [1.0, 0.25]]);
+    check("binary_cross_entropy", &[normal("z", &[3, 2], 3.0)], |v| {
+        let (value, dz) = binary_cross_entropy(matrix(&v[0]).view(), targets.view(), 5.0, &Pool::new());
+        (value, vec![owned(&dz)])
+    });
+}
+
 /// One check for each file of `src/nn`.
-const LAYERS: [(&str, fn()); 8] = [
+const LAYERS: [(&str, fn()); 9] = [
     ("activation", activations),
     ("attention", attention_layer),
+    ("binary_cross_entropy", binary_cross_entropy_loss),
     ("cross_entropy", cross_entropy_loss),
     ("dropout", dropout_layer),
     ("embedding", embedding),
@@ -403,6 +419,37 @@ fn whole_models() {
             }
             let [.., both] = criteria(3);
             model(&config, &classes, &both, noise, Tokens::First);
+            let labels = Targets::Labels(arr2(&[[1.0, 0.0, 1.0], [0.0; 3], [0.0, 1.0, 1.0]]));
+            model(
+                &small_config(family, Problem::MultiLabel, hidden_act),
+                &labels,
+                &Criterion::default(),
+                noise,
+                Tokens::First,
+            );
+            // 4, 1 and 6 tokens, of which five have a tag; the total of three stands for a part of a step.
+            let tags = [
+                Some(1),
+                None,
+                Some(0),
+                None,
+                Some(2),
+                None,
+                Some(2),
+                None,
+                Some(0),
+                None,
+                None,
+            ];
+            for tokens in [Tokens::First, Tokens::All] {
+                model(
+                    &small_config(family, Problem::Tokens, hidden_act),
+                    &Targets::Tags(tags.to_vec()),
+                    &both,
+                    noise,
+                    tokens,
+                );
+            }
             let values =
                 Targets::Values(Array2::from_shape_vec((3, 1), vec![0.5, -1.0, 2.0]).expect("a shape"));
             model(

@@ -50,6 +50,8 @@ mod masked_lm;
 mod metric;
 #[cfg(feature = "checkpoint")]
 mod mixed_types;
+#[cfg(feature = "data")]
+mod multi_label;
 mod names;
 #[cfg(feature = "data")]
 mod one_file;
@@ -79,6 +81,8 @@ mod strategies;
 mod study_plan;
 #[cfg(feature = "cli")]
 mod study_stats;
+#[cfg(feature = "data")]
+mod tagged;
 mod tensorboard;
 #[cfg(feature = "checkpoint")]
 mod tensors;

@@ -1,7 +1,8 @@
 //! Metrics against scikit-learn and `SciPy` (`fixtures/make/metrics.py`) and against arithmetic by hand.
 
 use cwgnc::data::{
-    Confusion, DataError, LabelSpace, Metric, Predictions, Tally, evaluate, evaluate_each, majority,
+    Confusion, DataError, LabelSpace, Metric, Predictions, Tally, entity_tallies, evaluate, evaluate_each,
+    label_tallies, majority,
 };
 use cwgnc::model::Target;
 use proptest::prelude::*;
@@ -114,6 +115,140 @@ fn values_agree_with_scipy() {
         }
     }
     assert!(compared > 40, "only {compared} numbers compared");
+}
+
+/// Rows of 0 and 1 as sets of labels.
+fn sets(rows: &Value) -> Vec<Vec<bool>> {
+    let rows = rows.as_array().expect("rows").iter();
+    let row = |row: &Value| -> Vec<bool> {
+        let cells = row.as_array().expect("cells").iter();
+        cells.map(|cell| cell == &json!(1)).collect()
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn sets_of_labels_agree_with_scikit_learn() {
+    let fixture = fixture();
+    let cases = fixture["labels"].as_array().expect("cases");
+    assert!(cases.len() > 8, "{} cases", cases.len());
+    for case in cases {
+        let name = case["name"].as_str().expect("a name");
+        let predictions = Predictions::Labels(sets(&case["predicted"]));
+        let targets: Vec<Target> = sets(&case["actual"]).into_iter().map(Target::Labels).collect();
+        let labels = case["per_class"].as_array().expect("labels");
+        let names = labels.iter().enumerate().map(|(i, _)| i.to_string());
+        for metric in Metric::own(&LabelSpace::Sets(names.collect())).iter().copied() {
+            same(
+                name,
+                metric,
+                one(metric, &predictions, &targets),
+                &case["scores"][metric.key()],
+            );
+        }
+        let tallies = label_tallies(&predictions, &targets).expect("sets");
+        assert_eq!(tallies.len(), labels.len(), "{name}");
+        for (tally, row) in tallies.into_iter().zip(labels) {
+            for (got, expected) in [tally.precision(), tally.recall(), tally.f1()].iter().zip(0..) {
+                same(name, Metric::F1, *got, &row[expected]);
+            }
+            assert_eq!(json!(tally.actual), row[3], "{name}");
+        }
+    }
+}
+
+/// Sentences of tags between blanks, as places among the names.
+fn places(lines: &Value, names: &[String]) -> Vec<Vec<usize>> {
+    let place = |tag: &str| names.iter().position(|name| name == tag).expect("a name");
+    let line = |line: &Value| line.as_str().expect("a line").split(' ').map(place).collect();
+    lines.as_array().expect("lines").iter().map(line).collect()
+}
+
+#[test]
+fn tags_agree_with_seqeval() {
+    let fixture = fixture();
+    let cases = fixture["tags"].as_array().expect("cases");
+    assert!(cases.len() > 12, "{} cases", cases.len());
+    for case in cases {
+        let name = case["name"].as_str().expect("a name");
+        let texts = [&case["predicted"], &case["actual"]].map(|lines| lines.as_array().expect("lines"));
+        let words = texts
+            .into_iter()
+            .flatten()
+            .flat_map(|line| line.as_str().expect("a line").split(' '));
+        let names: Vec<String> = words
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let actual = places(&case["actual"], &names);
+        let tags = places(&case["predicted"], &names);
+        // A word without a tag in the midst, whatever is predicted of it, changes nothing: it is left out.
+        for hole in [false, true] {
+            let (mut tags, mut targets) = (tags.clone(), Vec::new());
+            for (predicted, actual) in tags.iter_mut().zip(&actual) {
+                let mut actual: Vec<Option<usize>> = actual.iter().copied().map(Some).collect();
+                if hole {
+                    predicted.insert(1, 0);
+                    actual.insert(1, None);
+                }
+                targets.push(Target::Tags(actual));
+            }
+            let names = names.clone();
+            let space = LabelSpace::Tags(names.clone());
+            let predictions = Predictions::Tags { names, tags };
+            let metrics = Metric::own(&space);
+            assert_eq!(metrics.len(), 4, "{name}");
+            for metric in metrics.iter().copied() {
+                same(
+                    name,
+                    metric,
+                    one(metric, &predictions, &targets),
+                    &case["scores"][metric.key()],
+                );
+            }
+            let tallies = entity_tallies(&predictions, &targets).expect("tags");
+            let expected = case["per_class"].as_object().expect("types");
+            for (kind, row) in expected {
+                let tally = tallies.get(kind).copied().unwrap_or_default();
+                for (got, expected) in [tally.precision(), tally.recall(), tally.f1()].iter().zip(0..) {
+                    same(name, Metric::F1, *got, &row[expected]);
+                }
+                assert_eq!(json!(tally.actual), row[3], "{name} {kind}");
+            }
+            assert_eq!(tallies.len(), expected.len(), "{name}");
+        }
+    }
+    let other = LabelSpace::Tags(["NOUN", "VERB"].map(str::to_owned).to_vec());
+    assert_eq!(Metric::own(&other), [Metric::Accuracy], "no entities");
+}
+
+/// Every set as the answer for all examples: the best of them is what `majority` says.
+#[test]
+fn no_constant_set_of_labels_beats_the_majority() {
+    let fixture = fixture();
+    for case in fixture["labels"].as_array().expect("cases") {
+        let actual = sets(&case["actual"]);
+        let (n, c) = (actual.len(), actual[0].len());
+        if c > 5 {
+            continue;
+        }
+        let targets: Vec<Target> = actual.into_iter().map(Target::Labels).collect();
+        for metric in [Metric::F1Micro, Metric::F1Macro, Metric::SubsetAccuracy] {
+            let of_set = |bits: usize| {
+                let set: Vec<bool> = (0..c).map(|label| bits >> label & 1 == 1).collect();
+                one(metric, &Predictions::Labels(vec![set; n]), &targets)
+            };
+            let best = (0..1 << c).map(of_set).fold(0.0, f64::max);
+            let found = majority(metric, &targets).expect("sets");
+            assert!(
+                (found - best).abs() < 1e-15,
+                "{} {}: {found} {best}",
+                case["name"],
+                metric.key()
+            );
+        }
+    }
 }
 
 /// TP 2, FP 1, FN 1, TN 2: accuracy 4/6, F1 4/6, Matthews (2·2 − 1·1) / √(3·3·3·3) = 1/3.

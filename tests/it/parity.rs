@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
         );
     }
     folders.sort();
-    assert!(folders.len() >= 6, "the committed cases are there");
+    assert!(folders.len() >= 10, "the committed cases are there");
     folders.iter().map(|folder| Case::read(folder)).collect()
 }
 
@@ -211,6 +211,17 @@ impl Case {
             Problem::Regression => Targets::Values(Array2::from_shape_fn((chosen.len(), 1), |(i, _)| {
                 labels[chosen[i]]
             })),
+            Problem::Tokens => {
+                let columns = self.tensor("input_ids").shape[1];
+                let of_row = |&k: &usize| &labels[k * columns..][..sequences[k].0.len()];
+                let tag = |&label: &f64| (label >= 0.0).then_some(label as usize);
+                Targets::Tags(chosen.iter().flat_map(of_row).map(tag).collect())
+            }
+            Problem::MultiLabel => {
+                let c = self.config.num_labels();
+                let row = |(i, label): (usize, usize)| labels[chosen[i] * c + label];
+                Targets::Labels(Array2::from_shape_fn((chosen.len(), c), row))
+            }
         };
         Micro { batch, targets }
     }
@@ -253,10 +264,14 @@ impl Case {
     ) -> f64 {
         let part = self.part(chosen);
         let (pool, c) = (Pool::new(), self.config.num_labels());
-        let logits: Vec<f64> = chosen
-            .iter()
-            .flat_map(|&k| self.tensor("logits").values[k * c..][..c].to_vec())
-            .collect();
+        let logits: Vec<f64> = match self.config.problem {
+            Problem::Tokens => self.packed(self.tensor("logits"), chosen),
+            _ => chosen
+                .iter()
+                .flat_map(|&k| self.tensor("logits").values[k * c..][..c].to_vec())
+                .collect(),
+        };
+        let total = self.total(b);
         for tokens in [Tokens::First, Tokens::All] {
             let (z, cache) = trainer
                 .model
@@ -280,7 +295,7 @@ impl Case {
                 );
             }
             // All tokens asked for: the other way to the same gradient.
-            let (_, dz) = classifier::loss(z.view(), &part.targets, &Criterion::default(), b as f64, &pool);
+            let (_, dz) = classifier::loss(z.view(), &part.targets, &Criterion::default(), total, &pool);
             let mut grad = SequenceClassifier::zeros(&self.config);
             trainer
                 .model
@@ -289,7 +304,18 @@ impl Case {
                 self.check_gradient(&grad, tolerance);
             }
         }
-        trainer.accumulate(&part, b as f64, Noise::Off)
+        trainer.accumulate(&part, total, Noise::Off)
+    }
+
+    /// What the loss of the whole batch is divided by.
+    fn total(&self, b: usize) -> f64 {
+        match self.config.problem {
+            Problem::Tokens => {
+                let labels = self.tensor("labels").values.iter();
+                labels.filter(|label| **label >= 0.0).count() as f64
+            }
+            _ => b as f64,
+        }
     }
 
     fn check_gradient<T: Real>(&self, grad: &SequenceClassifier<T>, tolerance: f64) {

@@ -28,7 +28,8 @@ pub(in crate::cli) struct Predict {
     /// The second text of a pair
     #[arg(long, value_name = "TEXT", requires = "text", help_heading = "Data")]
     pub(super) text_pair: Option<String>,
-    /// A file (.tsv, .csv, .jsonl) with text columns, labels are not needed; or plain text (.txt), one text a line; - for stdin
+    /// A file (.tsv, .csv, .jsonl) with text columns, labels are not needed; or plain text (.txt), one text a line; for a model
+    /// of tags .jsonl with a list of words, .conll, or .txt with words between blanks; - for stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "data"], help_heading = "Data")]
     pub(super) file: Option<PathBuf>,
     /// What --file is, whatever its extension; stdin has none
@@ -103,6 +104,8 @@ pub(super) enum InputFormat {
     Jsonl,
     /// One text a line
     Txt,
+    /// A word a line, a blank line after each sentence, for a model of tags
+    Conll,
 }
 
 impl InputFormat {
@@ -112,6 +115,7 @@ impl InputFormat {
             Self::Tsv => FileKind::Tsv,
             Self::Jsonl => FileKind::JsonLines,
             Self::Txt => FileKind::PlainText,
+            Self::Conll => FileKind::Conll,
         }
     }
 }

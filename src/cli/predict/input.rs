@@ -9,7 +9,7 @@ use crate::cli::task::Chosen;
 use crate::data::{
     Carried, Example, FileKind, FoundColumns, Labels, Task, TestFile, UserFile, read_glue_test,
 };
-use crate::model::{ModelConfig, Target};
+use crate::model::{ModelConfig, Problem, Target};
 use std::io::Read;
 use std::path::Path;
 
@@ -41,8 +41,15 @@ impl Input {
         progress: &mut Progress,
     ) -> Result<Self, Error> {
         if let Some(text) = &args.text {
+            let is_tagged = config.problem == Problem::Tokens;
+            if is_tagged && args.text_pair.is_some() {
+                return Err(Error::Usage(
+                    "--text-pair cannot be used with a model that predicts a tag for each word: it reads one sentence"
+                        .to_owned(),
+                ));
+            }
             asked.compare(args.text_pair.is_some(), progress);
-            return Ok(Self::of_text(args, text));
+            return Ok(Self::of_text(args, text, is_tagged));
         }
         if let Some(path) = &args.file {
             return Self::of_file(args, path, config, asked, progress);
@@ -59,8 +66,11 @@ impl Input {
         }
     }
 
-    fn of_text(args: &Predict, text: &str) -> Self {
+    /// One text, or pair; for tags its words, which stand between blanks.
+    fn of_text(args: &Predict, text: &str, is_tagged: bool) -> Self {
+        let words = text.split_whitespace().filter(|_| is_tagged);
         let example = Example {
+            words: words.map(str::to_owned).collect(),
             text_a: text.to_owned(),
             text_b: args.text_pair.clone(),
             target: None,
@@ -93,7 +103,14 @@ impl Input {
         } else {
             path
         };
-        progress.message(&columns_line(name, &FoundColumns { label: None, ..found }));
+        progress.message(&columns_line(
+            name,
+            &FoundColumns {
+                label: None,
+                label_columns: Vec::new(),
+                ..found
+            },
+        ));
         Ok(Self {
             examples: set.examples,
             carried: args.carries().then(|| file.carried()).transpose()?,
@@ -114,16 +131,17 @@ impl Input {
         asked.compare(corpus.texts.len() == 2, progress);
         let header = [&corpus.texts[..], std::slice::from_ref(&corpus.label)].concat();
         let label_texts = corpus.label_texts;
-        let label = |target: Option<Target>| match target {
-            Some(Target::Class(class)) => label_texts[class].clone(),
+        let label = |target: Option<&Target>| match target {
+            Some(Target::Class(class)) => label_texts[*class].clone(),
             Some(Target::Value(value)) => value.to_string(),
-            None => String::new(),
+            // Tasks have no sets of labels and no tags.
+            Some(Target::Labels(_) | Target::Tags(_)) | None => String::new(),
         };
         let sources = corpus.dev.into_iter();
         let examples: Vec<Example> = sources.flat_map(|source| source.set.examples).collect();
         let rows = || {
             let rows = examples.iter();
-            rows.map(|example| [texts(example), vec![label(example.target)]].concat())
+            rows.map(|example| [texts(example), vec![label(example.target.as_ref())]].concat())
         };
         let carried = args.carries().then(|| Carried::Cells {
             header,

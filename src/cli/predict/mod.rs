@@ -5,6 +5,7 @@ pub(super) mod args;
 mod input;
 mod rows;
 mod submission;
+mod tags;
 
 use super::choice::Dtype;
 use super::corpus::flags;
@@ -16,12 +17,13 @@ use super::task::Chosen;
 use super::{Error, in_threads, machine, print_document};
 use crate::checkpoint::{self, Purpose};
 use crate::data::TextEncoder;
-use crate::model::SequenceClassifier;
+use crate::model::{Problem, SequenceClassifier};
 use crate::real::Real;
 use crate::train::predict;
 use args::{Format, Predict, Split};
 use input::Input;
 use std::path::Path;
+use tags::Tagged;
 
 /// Runs the command.
 pub(super) fn command(args: &Predict) -> Result<(), Error> {
@@ -37,6 +39,10 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
     machine::warn_unless_portable(args.quiet);
     let config = checkpoint::read_config(&args.model.dir)?.config;
     let asked = Asked::of(&args.model.dir, flags(&args.columns), &config)?;
+    let format = args.format.unwrap_or(Format::Jsonl);
+    if config.problem == Problem::Tokens {
+        tags::check(format)?;
+    }
     let input = Input::read(args, &config, &asked, &mut progress)?;
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
     let encodings = encoded(&encoder, &input.examples, asked.max_tokens, &mut progress)?;
@@ -54,13 +60,21 @@ fn run<T: Real>(args: &Predict) -> Result<(), Error> {
     if let (Some(test), None) = (&input.test, args.format) {
         return submission::write(test, &logits, args.output.as_deref());
     }
-    let format = args.format.unwrap_or(Format::Jsonl);
-    let lines = match input.carried {
-        None => rows::alone(&config, &logits, format == Format::Table),
-        Some(carried) => {
-            let prefix = args.prefix.as_deref().unwrap_or("predicted_");
-            rows::beside(carried, &config, &logits, format, prefix)?
-        }
+    let prefix = args.prefix.as_deref().unwrap_or("predicted_");
+    let tagged = (config.problem == Problem::Tokens).then(|| Tagged {
+        config: &config,
+        examples: &input.examples,
+        encodings: &encodings,
+        logits: &logits,
+    });
+    if let Some(tagged) = &tagged {
+        tagged.warn(&mut progress);
+    }
+    let lines = match (tagged, input.carried) {
+        (Some(tagged), None) => tagged.alone(),
+        (Some(tagged), Some(carried)) => tagged.beside(carried, prefix)?,
+        (None, None) => rows::alone(&config, &logits, format == Format::Table),
+        (None, Some(carried)) => rows::beside(carried, &config, &logits, format, prefix)?,
     };
     write(&lines, args.output.as_deref())
 }

@@ -1,10 +1,11 @@
 //! Predictions as lines: by themselves, or after the columns of the input.
 
 use super::args::Format;
-use crate::cli::score::largest;
+use crate::cli::score::{applying, largest};
 use crate::cli::{Error, aligned};
 use crate::data::{Carried, csv_line, tsv_line};
 use crate::model::{ModelConfig, Problem};
+use crate::nn::binary_cross_entropy::sigmoid;
 use crate::nn::cross_entropy::softmax;
 use crate::report::terminal;
 use serde_json::{Map, Value, json};
@@ -42,24 +43,18 @@ pub(super) fn beside(
     format: Format,
     prefix: &str,
 ) -> Result<Vec<String>, Error> {
-    check_names(&carried, config, format, prefix)?;
+    let ours = match format {
+        Format::Jsonl => object(config, prefix, &vec![0.0; config.num_labels()])
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect(),
+        _ => names(config, prefix, true),
+    };
+    check_names(&carried, &ours, format)?;
     match (format, carried) {
-        (Format::Jsonl, Carried::Objects(lines)) => {
-            let lines = lines.iter().zip(logits);
-            Ok(lines
-                .map(|(line, z)| extended(line, &object(config, prefix, z)))
-                .collect())
-        }
-        (Format::Jsonl, Carried::Cells { header, rows }) => {
-            let rows = rows.into_iter().zip(logits);
-            Ok(rows
-                .map(|(row, z)| {
-                    let cells = row.into_iter().map(Value::from);
-                    let mut line: Map<String, Value> = header.iter().cloned().zip(cells).collect();
-                    line.extend(object(config, prefix, z));
-                    Value::Object(line).to_string()
-                })
-                .collect())
+        (Format::Jsonl, carried) => {
+            let objects = logits.iter().map(|z| object(config, prefix, z));
+            Ok(with_objects(carried, objects.collect()))
         }
         (Format::Table, carried) => {
             let (header, rows) = carried.into_cells();
@@ -81,6 +76,26 @@ pub(super) fn beside(
             let rows = std::iter::once(header.clone()).chain(rows).enumerate();
             rows.map(|(place, row)| separated(&header, place, &row, format))
                 .collect()
+        }
+    }
+}
+
+/// The input as JSON lines, and the fields of these objects at the end of each.
+pub(super) fn with_objects(carried: Carried, objects: Vec<Map<String, Value>>) -> Vec<String> {
+    match carried {
+        Carried::Objects(lines) => {
+            let lines = lines.iter().zip(&objects);
+            lines.map(|(line, object)| extended(line, object)).collect()
+        }
+        Carried::Cells { header, rows } => {
+            let rows = rows.into_iter().zip(objects);
+            rows.map(|(row, object)| {
+                let cells = row.into_iter().map(Value::from);
+                let mut line: Map<String, Value> = header.iter().cloned().zip(cells).collect();
+                line.extend(object);
+                Value::Object(line).to_string()
+            })
+            .collect()
         }
     }
 }
@@ -114,15 +129,8 @@ fn separated(header: &[String], place: usize, row: &[String], format: Format) ->
 }
 
 /// No name may be there twice where it would be lost or mean two things.
-fn check_names(carried: &Carried, config: &ModelConfig, format: Format, prefix: &str) -> Result<(), Error> {
+pub(super) fn check_names(carried: &Carried, ours: &[String], format: Format) -> Result<(), Error> {
     let there = carried.names();
-    let ours = match format {
-        Format::Jsonl => object(config, prefix, &vec![0.0; config.num_labels()])
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect(),
-        _ => names(config, prefix, true),
-    };
     if let Some(name) = ours.iter().find(|name| there.contains(name)) {
         let name = terminal::line(name);
         return Err(Error::Usage(format!(
@@ -146,22 +154,42 @@ fn extended(line: &str, more: &Map<String, Value>) -> String {
     format!("{inside},{}", &more[1..])
 }
 
-/// `{"label": …, "probability": …, "probabilities": {…}, "logits": […]}`, or `"value"` for a regression; every name begins
-/// with the prefix.
+/// The probability of each label: together 1, or each by itself.
+fn probabilities(config: &ModelConfig, z: &[f64]) -> Vec<f64> {
+    if config.problem == Problem::MultiLabel {
+        return z.iter().map(|&z| sigmoid(z)).collect();
+    }
+    softmax(z.iter().copied())
+}
+
+/// The labels of a probability above 1/2.
+fn chosen<'c>(config: &'c ModelConfig, z: &[f64]) -> Vec<&'c str> {
+    let labels = config.labels.iter().zip(applying(z));
+    labels
+        .filter(|(_, applies)| *applies)
+        .map(|(label, _)| label.as_str())
+        .collect()
+}
+
+/// `{"label": …, "probability": …, "probabilities": {…}, "logits": […]}`; `"labels"`, a list, where a text has any number of
+/// them, or `"value"` for a regression; every name begins with the prefix.
 fn object(config: &ModelConfig, prefix: &str, z: &[f64]) -> Map<String, Value> {
-    let said = if config.problem == Problem::Regression {
-        json!({ "value": z[0], "logits": z })
-    } else {
-        let p = softmax(z.iter().copied());
-        let best = largest(z);
-        let names = config.labels.iter().cloned();
-        let probabilities: Map<String, Value> = names.zip(p.iter().map(|&p| p.into())).collect();
-        json!({
-            "label": config.labels[best],
-            "probability": p[best],
-            "probabilities": probabilities,
+    let names = config.labels.iter().cloned();
+    let p = probabilities(config, z);
+    let by_name: Map<String, Value> = names.zip(p.iter().map(|&p| p.into())).collect();
+    let said = match config.problem {
+        Problem::Regression => json!({ "value": z[0], "logits": z }),
+        Problem::MultiLabel => json!({
+            "labels": chosen(config, z),
+            "probabilities": by_name,
             "logits": z,
-        })
+        }),
+        Problem::Classification | Problem::Tokens => json!({
+            "label": config.labels[largest(z)],
+            "probability": p[largest(z)],
+            "probabilities": by_name,
+            "logits": z,
+        }),
     };
     let said = said.as_object().cloned().unwrap_or_default();
     said.into_iter()
@@ -169,30 +197,41 @@ fn object(config: &ModelConfig, prefix: &str, z: &[f64]) -> Map<String, Value> {
         .collect()
 }
 
-/// The names of the columns of a table: the label, its probability if asked for, and that of every label; or the value.
+/// The names of the columns of a table: the label, its probability if asked for, or the labels, and the probability of every
+/// label; or the value.
 fn names(config: &ModelConfig, prefix: &str, with_probability: bool) -> Vec<String> {
-    if config.problem == Problem::Regression {
-        return vec![format!("{prefix}value")];
-    }
-    let mut names = vec![format!("{prefix}label")];
-    names.extend(with_probability.then(|| format!("{prefix}probability")));
+    let mut names = match config.problem {
+        Problem::Regression => return vec![format!("{prefix}value")],
+        Problem::MultiLabel => vec![format!("{prefix}labels")],
+        Problem::Classification | Problem::Tokens => {
+            let probability = with_probability.then(|| format!("{prefix}probability"));
+            std::iter::once(format!("{prefix}label"))
+                .chain(probability)
+                .collect()
+        }
+    };
     names.extend(config.labels.iter().map(|label| format!("{prefix}p({label})")));
     names
 }
 
-/// The cells under [`names`].
+/// The cells under [`names`]; several labels are a JSON list.
 fn cells(
     config: &ModelConfig,
     z: &[f64],
     with_probability: bool,
     number: impl Fn(f64) -> String,
 ) -> Vec<String> {
-    if config.problem == Problem::Regression {
-        return vec![number(z[0])];
-    }
-    let (p, best) = (softmax(z.iter().copied()), largest(z));
-    let mut cells = vec![config.labels[best].clone()];
-    cells.extend(with_probability.then(|| number(p[best])));
+    let (p, best) = (probabilities(config, z), largest(z));
+    let mut cells = match config.problem {
+        Problem::Regression => return vec![number(z[0])],
+        Problem::MultiLabel => vec![json!(chosen(config, z)).to_string()],
+        Problem::Classification | Problem::Tokens => {
+            let probability = with_probability.then(|| number(p[best]));
+            std::iter::once(config.labels[best].clone())
+                .chain(probability)
+                .collect()
+        }
+    };
     cells.extend(p.iter().map(|&p| number(p)));
     cells
 }

@@ -36,6 +36,16 @@ impl Tally {
     }
 }
 
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |all, one| Self {
+            predicted: all.predicted + one.predicted,
+            actual: all.actual + one.actual,
+            correct: all.correct + one.correct,
+        })
+    }
+}
+
 fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 {
         0.0

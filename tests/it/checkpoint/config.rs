@@ -230,9 +230,9 @@ fn impossible_rates_are_refused() {
 fn labels_that_make_no_sense_are_refused() {
     assert_refused(&[
         (
-            json!({"problem_type": "multi_label_classification"}),
-            "problem_type `multi_label_classification` is not supported; supported: single_label_classification, \
-             regression",
+            json!({"problem_type": "multi_label"}),
+            "problem_type `multi_label` is not supported; supported: single_label_classification, regression, \
+             multi_label_classification",
         ),
         (
             json!({"problem_type": "single_label_classification", "num_labels": 1}),
