@@ -191,39 +191,6 @@ impl fmt::Display for LineFault {
                  classification or regression to take the labels as they are"
             ),
             Self::MissingLabel => write!(f, "no label"),
-            Self::NotAList { column, found } => {
-                write!(
-                    f,
-                    "field `{column}` holds {found}, expected a list of words or tags"
-                )
-            }
-            Self::NoWords => write!(f, "a sentence without words"),
-            Self::EmptyCell => write!(f, "a word or a tag is missing"),
-            Self::TagCount { words, tags } => {
-                let noun = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
-                write!(
-                    f,
-                    "{} and {}; each word has one tag",
-                    noun(*words, "word"),
-                    noun(*tags, "tag")
-                )
-            }
-            Self::LabelIsList => write!(
-                f,
-                "a list of labels where one label is expected; --problem-type multi-label takes a list in every row"
-            ),
-            Self::LabelIsNoList { label } => write!(
-                f,
-                "`{label}` is no list of labels; they are written as [\"a\", \"b\"], none as [], or as columns of 0 and 1 \
-                 that --label-columns names"
-            ),
-            Self::RepeatedLabel { label } => write!(f, "label `{label}` is there twice in one row"),
-            Self::NotZeroOrOne { column, found } if found.is_empty() => {
-                write!(f, "label column `{column}` holds nothing; 0 or 1 is right")
-            }
-            Self::NotZeroOrOne { column, found } => {
-                write!(f, "label column `{column}` holds `{found}`; 0 or 1 is right")
-            }
             Self::UnknownLabel { label, known } => {
                 write!(f, "unknown label `{label}`; known: {}", quoted(known))
             }
@@ -232,7 +199,48 @@ impl fmt::Display for LineFault {
             Self::RepeatedToken { token, first } => {
                 write!(f, "token `{token}` is already on line {first}")
             }
+            about_lists => lists(about_lists, f),
         }
+    }
+}
+
+/// The words of the faults about lists of labels, words and tags.
+fn lists(fault: &LineFault, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match fault {
+        LineFault::NotAList { column, found } => {
+            write!(
+                f,
+                "field `{column}` holds {found}, expected a list of words or tags"
+            )
+        }
+        LineFault::NoWords => write!(f, "a sentence without words"),
+        LineFault::EmptyCell => write!(f, "a word or a tag is missing"),
+        LineFault::TagCount { words, tags } => {
+            let noun = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+            write!(
+                f,
+                "{} and {}; each word has one tag",
+                noun(*words, "word"),
+                noun(*tags, "tag")
+            )
+        }
+        LineFault::LabelIsList => write!(
+            f,
+            "a list of labels where one label is expected; --problem-type multi-label takes a list in every row"
+        ),
+        LineFault::LabelIsNoList { label } => write!(
+            f,
+            "`{label}` is no list of labels; they are written as [\"a\", \"b\"], none as [], or as columns of 0 and 1 \
+             that --label-columns names"
+        ),
+        LineFault::RepeatedLabel { label } => write!(f, "label `{label}` is there twice in one row"),
+        LineFault::NotZeroOrOne { column, found } if found.is_empty() => {
+            write!(f, "label column `{column}` holds nothing; 0 or 1 is right")
+        }
+        LineFault::NotZeroOrOne { column, found } => {
+            write!(f, "label column `{column}` holds `{found}`; 0 or 1 is right")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -72,7 +72,7 @@ fn the_plain_loops_train_as_the_library_does() {
                 types: sequence.token_types,
                 class: match sequence.target {
                     Target::Class(class) => class,
-                    Target::Value(_) => unreachable!("classes alone"),
+                    _ => unreachable!("classes alone"),
                 },
             })
             .collect();
