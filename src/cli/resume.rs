@@ -25,6 +25,8 @@ const STATE: &str = "state.json";
 /// The weights at the last evaluation, which `--log-updates` measures from.
 const PREVIOUS: &str = "previous_evaluation.safetensors";
 const PREFIX: &str = "checkpoint-";
+/// Steps that a run can have taken: up to 2⁵³ every number of them is one of `f64`, as schedules need.
+const MOST_STEPS: u64 = 1 << 53;
 /// The entry of the state for a run that may stop early.
 const PATIENCE: &str = "early_stopping";
 
@@ -318,6 +320,7 @@ impl State {
             .map_err(|error| json(format!("not valid JSON: {error}")))?;
         let step = state["step"]
             .as_u64()
+            .filter(|&step| step <= MOST_STEPS)
             .ok_or_else(|| json("`step` is not a number of steps".to_owned()))?;
         let loss_sum = state["loss_sum"]
             .as_f64()
@@ -339,11 +342,15 @@ impl State {
 
     /// The steps that updated a parameter.
     fn optimizer_steps(&self, name: &str) -> Result<u64, CheckpointError> {
-        self.optimizer_steps[name]
-            .as_u64()
-            .ok_or_else(|| CheckpointError::Json {
-                path: self.path.clone(),
-                problem: format!("`optimizer_steps` has no number of steps for `{name}`"),
-            })
+        let steps = self.optimizer_steps[name].as_u64();
+        // A step updates a parameter once or not at all.
+        let steps = steps.filter(|&steps| steps <= self.step as u64);
+        steps.ok_or_else(|| CheckpointError::Json {
+            path: self.path.clone(),
+            problem: format!(
+                "`optimizer_steps` has no number of steps for `{name}`, at most the {} of `step`",
+                self.step
+            ),
+        })
     }
 }

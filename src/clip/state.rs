@@ -102,6 +102,10 @@ impl std::error::Error for StateError {}
 
 const HEAD: &str = "cwgnc-clip-state 1";
 
+/// Steps that a state can have seen: 2⁵³. Up to there `f64`, in which they are counted beside norms, has every number, and
+/// one more is no overflow.
+const MOST_STEPS: u64 = 1 << 53;
+
 impl fmt::Display for ClipState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEAD}\npolicy {}\nsteps {}", self.policy, self.steps)?;
@@ -128,7 +132,8 @@ impl FromStr for ClipState {
         };
         next(HEAD)?;
         let policy = next("policy ")?.to_owned();
-        let steps = next("steps ")?.parse().map_err(|_| StateError {
+        let steps = next("steps ")?.parse().ok().filter(|steps| *steps <= MOST_STEPS);
+        let steps = steps.ok_or_else(|| StateError {
             line: 3,
             expected: "a number of steps".to_owned(),
         })?;

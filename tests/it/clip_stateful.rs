@@ -152,6 +152,11 @@ fn states_belong_to_a_policy() {
             "cwgnc-clip-state 1\npolicy x\nsteps y",
             "clip state, line 3: expected a number of steps",
         ),
+        // 2⁵³ and one: one step more could be an overflow, and f64 does not have the number.
+        (
+            "cwgnc-clip-state 1\npolicy x\nsteps 9007199254740993",
+            "clip state, line 3: expected a number of steps",
+        ),
         (
             "cwgnc-clip-state 1\npolicy x\nsteps 1\nlevel 1 2 | g",
             "clip state, line 4: expected a kind of memory, its numbers, `|` and a component",

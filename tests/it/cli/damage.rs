@@ -86,6 +86,37 @@ fn files_of_a_checkpoint() {
     );
 }
 
+/// Counters that no run can have, found by fuzzing: the next step overflowed.
+#[test]
+fn counters_of_a_checkpoint() {
+    let dir = scratch::folder("damage-counters");
+    let run = died(&dir);
+    fs::remove_file(run.join("checkpoint-5/checksums.json")).unwrap();
+    let state = run.join("checkpoint-5/state.json");
+    let whole = fs::read_to_string(&state).unwrap();
+    let name = "bert.embeddings.LayerNorm.bias";
+    for (key, wrong, told) in [
+        (name, "18446744073709551615", "at most the 5 of `step`"),
+        (name, "6", "at most the 5 of `step`"),
+        (name, "-1", "at most the 5 of `step`"),
+        ("step", "18446744073709551615", "`step` is not a number of steps"),
+        ("step", "9007199254740993", "`step` is not a number of steps"),
+    ] {
+        let changed = whole.replacen(&format!("\"{key}\": 5"), &format!("\"{key}\": {wrong}"), 1);
+        assert_ne!(changed, whole);
+        fs::write(&state, changed).unwrap();
+        let refused = resume(&run);
+        assert_eq!(refused.code, Some(1), "{key} {wrong}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("state.json") && refused.stderr.contains(told),
+            "{}",
+            refused.stderr
+        );
+    }
+    fs::write(&state, whole).unwrap();
+    resume(&run).succeeded();
+}
+
 /// A line of a study's journal: for the study that goes on, and for a merge.
 #[test]
 fn lines_of_a_journal() {

@@ -173,7 +173,7 @@ fn a_damaged_checkpoint() {
     refused(
         "state.json",
         b"{\"step\": 5, \"optimizer_steps\": 5, \"loss_sum\": 1, \"clip_state\": \"cwgnc-clip-state 1\\npolicy \\nsteps 0\"}",
-        ": `optimizer_steps` has no number of steps for `bert.embeddings.word_embeddings.weight`",
+        ": `optimizer_steps` has no number of steps for `bert.embeddings.word_embeddings.weight`, at most the 5 of `step`",
     );
     refused(
         "state.json",
