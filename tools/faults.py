@@ -217,13 +217,18 @@ def settled(name, content):
     try:
         if name.endswith("_results.json"):
             return without(json.loads(content), CLOCK.search)
-        if name.endswith("journal.jsonl"):
+        if is_journal(name):
             lines = content.decode().splitlines()
-            return b"\n".join(without(json.loads(line), {"seconds", "checksum"}.__contains__)
-                              for line in lines)
+            return b"\n".join(sorted(without(json.loads(line), {"seconds", "checksum"}.__contains__)
+                                     for line in lines))
     except ValueError:
         pass
     return content
+
+
+def is_journal(name):
+    """Whether a file is a study's journal, whose lines are in the order in which runs ended."""
+    return name.endswith("journal.jsonl")
 
 
 def without(value, is_left_out):
@@ -456,10 +461,11 @@ class Reference:
             return True
         if name not in self.appended:
             return False
-        lines = content[:content.rfind(b"\n") + 1].splitlines()
-        whole = self.after.get(name, b"").splitlines()
-        return [settled(name, line) for line in lines] == [
-            settled(name, line) for line in whole[:len(lines)]]
+        ends = content[:content.rfind(b"\n") + 1], self.after.get(name, b"")
+        lines, whole = ([settled(name, line) for line in text.splitlines()] for text in ends)
+        if is_journal(name):
+            return len(set(lines)) == len(lines) and set(lines) <= set(whole)
+        return lines == whole[:len(lines)]
 
     def torn(self, found):
         """What lies in the target and is not whole."""
@@ -471,7 +477,7 @@ class Reference:
 
         That is the file under its final name; of a removal its folder will do.
         """
-        wanted = {self.names.get(op.path, op.path)}
+        wanted = {op.path, self.names.get(op.path, op.path)}
         if op.kind in REMOVALS:
             wanted.add(Path(op.path).parent.as_posix())
         return any(name in text for name in wanted)
@@ -525,7 +531,7 @@ class Result:
         """Counts what came of a point."""
         self.runs += 1
         self.right += not words
-        self.faults += [(point, masked(word)) for word in words]
+        self.faults += [(point, word) for word in dict.fromkeys(map(masked, words))]
 
 
 def masked(word):
@@ -786,7 +792,8 @@ def measured(trial, name, mode, args):
             print(f"\r{name} {mode} {number}/{len(points)} ", end="", file=sys.stderr)
         row.take(point, getattr(trial, mode)(point))
     if mode == "crash" and (args.at in (None, ORDER)):
-        row.faults += [(ORDER, masked(word)) for word in trial.reference.unsynced()]
+        words = map(masked, trial.reference.unsynced())
+        row.faults += [(ORDER, word) for word in dict.fromkeys(words)]
     return row
 
 
