@@ -61,7 +61,7 @@ fn rates() {
         [0.0, 0.5, 1.0, 2.0 / 3.0, 1.0 / 3.0],
     );
     let run = scratch::folder("cli-warm-said").join("run");
-    let mut command = super::program();
+    let mut command = program();
     command.args([
         "finetune",
         "--max-seq-length",
