@@ -10,6 +10,7 @@
 //! `dy` is the gradient of the loss by `y`. A matrix of activations has one row for each token.
 
 #![expect(clippy::print_stdout, reason = "it is an example")]
+#![expect(clippy::needless_range_loop, reason = "indices as in the equations")]
 
 use cwgnc::builtin::Builtin;
 use cwgnc::checkpoint::{self, Purpose};
@@ -166,9 +167,13 @@ fn gelu_backward(dy: &Matrix, x: &Matrix) -> Matrix {
 /// In place: `p_j = exp(s_j − max) / Σ exp(s − max)`.
 fn softmax(s: &mut [f64]) {
     let largest = s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    s.iter_mut().for_each(|s| *s = libm::exp(*s - largest));
+    for s in &mut *s {
+        *s = libm::exp(*s - largest);
+    }
     let sum: f64 = s.iter().sum();
-    s.iter_mut().for_each(|s| *s /= sum);
+    for s in s {
+        *s /= sum;
+    }
 }
 
 /// Attention: for each head, on its `d` columns, `S = Q Kᵀ / √d`, `P = softmax(S)` by rows, `C = P V`. Returns `C` and each
@@ -377,7 +382,7 @@ impl Training {
         loss
     }
 
-    /// AdamW as in PyTorch; biases and LayerNorms do not decay. In step `t`:
+    /// AdamW as in PyTorch; biases and layer norms do not decay. In step `t`:
     /// `m ← β₁ m + (1−β₁) g`, `v ← β₂ v + (1−β₂) g²`, `w ← w − lr λ w`, `w ← w − lr m/(1−β₁ᵗ) / (√v / √(1−β₂ᵗ) + ε)`
     fn adamw(&mut self, grad: &Params, lr: f64) {
         self.steps += 1;

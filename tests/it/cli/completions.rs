@@ -6,9 +6,10 @@ use std::process::Command;
 /// What bash completes the last of these words to.
 fn completed(script: &str, words: &[&str]) -> Option<Vec<String>> {
     let last = words.len() - 1;
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let ask = format!(
         "{script}\nCOMP_WORDS=({}); COMP_CWORD={last}; _cwgnc; echo ${{COMPREPLY[@]}}",
-        words.iter().map(|word| format!("'{word}' ")).collect::<String>()
+        words.join(" ")
     );
     let out = Command::new("bash").args(["--norc", "-c", &ask]).output().ok()?;
     assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
