@@ -11,11 +11,18 @@ fn columns(names: &[&str]) -> UserColumns {
     }
 }
 
+/// A folder of each test's own: they run side by side.
+fn own_folder() -> String {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default().replace(':', "-");
+    format!("multi_label-{name}")
+}
+
 type Read = Result<(Dataset, FoundColumns), String>;
 
 /// Reads a training file, whose folder is `DIR` in messages.
 fn train(name: &str, text: &str, columns: &UserColumns, problem: Option<Problem>) -> Read {
-    let path = scratch::file("multi_label", name, text);
+    let path = scratch::file(&own_folder(), name, text);
     let dir = path.parent().expect("a folder").display().to_string();
     read_user_train(&path, columns, problem).map_err(|error| error.to_string().replace(&dir, "DIR"))
 }
@@ -193,7 +200,7 @@ fn bad_labels() {
 fn the_labels_of_another_file() {
     let space = LabelSpace::Sets(vec!["a".to_owned(), "b".to_owned()]);
     let read = |name: &str, text: &str, columns: &UserColumns| {
-        let path = scratch::file("multi_label_eval", name, text);
+        let path = scratch::file(&own_folder(), name, text);
         let dir = path.parent().expect("a folder").display().to_string();
         read_user(&path, columns, &space, Labels::Required)
             .map_err(|error| error.to_string().replace(&dir, "DIR"))

@@ -10,11 +10,18 @@ use cwgnc::model::{Family, ModelConfig, Problem, Target};
 use serde_json::Value;
 use std::fs;
 
+/// A folder of each test's own: they run side by side.
+fn own_folder() -> String {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default().replace(':', "-");
+    format!("tagged-{name}")
+}
+
 type Read = Result<(Dataset, FoundColumns), String>;
 
 /// Reads a training file, whose folder is `DIR` in messages.
 fn train(name: &str, text: &str, columns: &UserColumns, problem: Option<Problem>) -> Read {
-    let path = scratch::file("tagged", name, text);
+    let path = scratch::file(&own_folder(), name, text);
     let dir = path.parent().expect("a folder").display().to_string();
     read_user_train(&path, columns, problem).map_err(|error| error.to_string().replace(&dir, "DIR"))
 }
@@ -178,7 +185,7 @@ fn bad_words_and_tags() {
                    such files";
     refused("g.conll", "a O\nb X\n", Some(Problem::Classification), message);
 
-    let path = scratch::file("tagged", "dev.jsonl", good);
+    let path = scratch::file(&own_folder(), "dev.jsonl", good);
     let space = LabelSpace::Tags(["O", "Y"].map(str::to_owned).to_vec());
     let error = read_user(&path, &plain, &space, Labels::Required).expect_err("an unknown tag");
     let message = format!("{} line 1: unknown label `X`; known: `O`, `Y`", path.display());
