@@ -2,7 +2,7 @@
 
 use super::CheckpointError;
 use crate::embedded;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -30,7 +30,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
 ///
 /// # Errors
 /// [`CheckpointError::Write`] with the reason, from `write` or from the system (a full disk, a missing folder). The
-/// temporary file is then gone.
+/// temporary file is then gone. If the process is killed it stays, until the same file is written again.
 pub fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -55,7 +55,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     let path = &followed(path)?;
     let folder = folder_of(path);
     // Dropping `temporary` removes it, on every way out before `persist`.
-    let temporary = create_in(&folder)?;
+    let temporary = create_for(path, &folder)?;
     let mut out = BufWriter::with_capacity(BUFFER, temporary.as_file());
     write(&mut out)?;
     out.into_inner()
@@ -105,13 +105,51 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
+/// A temporary file for this target in its folder, locked as long as its process lives. Those of processes that were killed
+/// are removed.
+fn create_for(target: &Path, folder: &Path) -> io::Result<NamedTempFile> {
+    // A hash, for a name may be as long as the system allows.
+    let name = target.file_name().unwrap_or_default().as_encoded_bytes();
+    let prefix = format!(".cwgnc-{}-", fnv1a64(name).trim_start_matches("fnv1a64:"));
+    for entry in std::fs::read_dir(folder)?.flatten() {
+        let is_ours = |name: &str| name.starts_with(&prefix) && name.ends_with(SUFFIX);
+        if entry.file_name().to_str().is_some_and(is_ours) {
+            remove_unlocked(&entry.path());
+        }
+    }
+    loop {
+        let temporary = create_in(folder, &prefix)?;
+        match temporary.as_file().lock() {
+            // Another process may have taken it for one that was left, before it was locked.
+            Ok(()) if !temporary.path().exists() => {}
+            // Some network file systems have no locks.
+            Ok(()) | Err(_) => return Ok(temporary),
+        }
+    }
+}
+
+/// Removes a temporary file that no process holds. What cannot be removed is in nobody's way.
+fn remove_unlocked(path: &Path) {
+    let Ok(file) = File::options().write(true).open(path) else {
+        return;
+    };
+    if !matches!(
+        file.try_lock(),
+        Err(TryLockError::WouldBlock | TryLockError::Error(_))
+    ) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+const SUFFIX: &str = ".tmp";
+
 /// A new file in the folder, with the permissions that any new file gets (tempfile's own are the owner's alone).
-fn create_in(folder: &Path) -> io::Result<NamedTempFile> {
+fn create_in(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     // tempfile adds its random name to the reason; what the system said is enough.
     let mut code = None;
     tempfile::Builder::new()
-        .prefix(".cwgnc-")
-        .suffix(".tmp")
+        .prefix(prefix)
+        .suffix(SUFFIX)
         .make_in(folder, |path| {
             let file = File::options().write(true).create_new(true).open(path);
             file.inspect_err(|e| code = e.raw_os_error())
@@ -119,8 +157,12 @@ fn create_in(folder: &Path) -> io::Result<NamedTempFile> {
         .map_err(|e| code.map_or(e, io::Error::from_raw_os_error))
 }
 
+/// Waits until the names in a folder are on the disk.
+///
+/// # Errors
+/// The system's reason.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         // Some network file systems cannot sync a folder; the file itself is on disk by now.
         Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -128,8 +170,12 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Waits until the names in a folder are on the disk.
+///
+/// # Errors
+/// None here.
 #[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
+pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     // A folder cannot be opened as a file there.
     Ok(())
 }

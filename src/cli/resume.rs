@@ -135,16 +135,20 @@ pub(super) fn save_as(
         let path = path.to_owned();
         |source| Error::Folder { path, source }
     };
-    if let Err(error) = write(&partial).and_then(|()| checksums::write(dir, &partial)) {
+    let publish = || {
+        if path.exists() {
+            // The run went on from it, and it is the same: a run has one state after each step.
+            return fs::remove_dir_all(&partial).map_err(fail(&partial));
+        }
+        fs::rename(&partial, &path).map_err(fail(&path))?;
+        // The name is on the disk before the checkpoint before it goes.
+        checkpoint::sync_folder(dir).map_err(fail(dir))
+    };
+    let written = write(&partial).and_then(|()| checksums::write(dir, &partial));
+    if let Err(error) = written.and_then(|()| publish()) {
         // A full disk is no place for half a checkpoint.
         let _ = fs::remove_dir_all(&partial);
         return Err(error);
-    }
-    if path.exists() {
-        // The run went on from it, and it is the same: a run has one state after each step.
-        fs::remove_dir_all(&partial).map_err(fail(&partial))?;
-    } else {
-        fs::rename(&partial, &path).map_err(fail(&path))?;
     }
     keep_last(dir, keep)?;
     Ok(path)

@@ -24,6 +24,9 @@ use logs::Logs;
 use records::Run;
 use std::path::Path;
 
+/// Where a report is written, in the folder that it is about.
+pub(super) const FOLDER: &str = "report";
+
 /// Runs the command.
 pub(super) fn command(args: &Report) -> Result<(), Error> {
     if run::is_run(&args.dir) {
@@ -48,7 +51,7 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
         logs.push(read_logs(args, task)?);
     }
     let document = page::document(args, unfinished, &tasks, &logs)?;
-    let output = args.output.clone().unwrap_or_else(|| args.dir.join("report"));
+    let output = args.output.clone().unwrap_or_else(|| args.dir.join(FOLDER));
     let folder = output.join("figures");
     make(&folder)?;
     make(&output)?;

@@ -12,11 +12,11 @@
 
 use super::file;
 use super::flags::Flags;
-use super::journal::{Entries, JOURNAL, Journal};
+use super::journal::{Entries, Journal};
+use super::merging::{begun_merge, mark, remove_mark, remove_merge};
 use super::versions::{PORTABLE, check_version, read_versions, version_differences, versions};
 use crate::checkpoint;
 use crate::cli::{Error, checksums, output};
-use crate::embedded;
 use crate::study::Study;
 use serde_json::{Map, Value};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -25,10 +25,7 @@ use std::path::{Path, PathBuf};
 pub(in crate::cli) const STUDY: &str = "study.toml";
 pub(in crate::cli) const VERSIONS: &str = "study.json";
 pub(in crate::cli) const RESULTS: &str = "results.jsonl";
-const LOCK: &str = "lock";
-/// There while a merge fills the folder, with this text.
-const MERGING: &str = "merging";
-const MERGES: &[u8] = b"cwgnc study merge works here\n";
+pub(super) const LOCK: &str = "lock";
 
 /// The folder of a study that this process works in.
 #[derive(Debug)]
@@ -91,6 +88,8 @@ impl Folder {
             remove_left_overs(path)?;
         }
         let study = if there {
+            // From here on the folder holds more than a merge would write again.
+            remove_mark(path)?;
             same_study(path, asked, mixed, flags)?
         } else {
             let study = asked.ok_or_else(|| Error::Usage("no study is asked for".to_owned()))?;
@@ -107,8 +106,8 @@ impl Folder {
     }
 
     /// A new folder for the runs of shards, which have been found to be of this study. `fill` puts them in and gives what
-    /// `study.json` holds; `study.toml` comes last, so that a merge that was killed leaves no study. It leaves `merging`, and
-    /// is done anew.
+    /// `study.json` holds; `study.toml` comes last, and then, by [`Folder::end_merge`], the mark `merging` goes. A merge that
+    /// was killed leaves it, and is done anew.
     pub(super) fn open_merged(
         path: &Path,
         study: Study,
@@ -121,8 +120,7 @@ impl Folder {
         if begun_merge(path)? {
             remove_merge(path)?;
         }
-        let mark = path.join(MERGING);
-        checkpoint::write_atomic(&mark, |out| out.write_all(MERGES))?;
+        mark(path)?;
         let folder = Self {
             path: path.to_owned(),
             study,
@@ -131,8 +129,12 @@ impl Folder {
         };
         let versions = fill(&folder)?;
         write_study(path, &folder.study, &versions)?;
-        fs::remove_file(&mark).map_err(|source| Error::Folder { path: mark, source })?;
         Ok(folder)
+    }
+
+    /// Takes away the mark of a merge, which is complete.
+    pub(super) fn end_merge(&self) -> Result<(), Error> {
+        remove_mark(&self.path)
     }
 
     /// The folder of a run.
@@ -168,55 +170,6 @@ impl Folder {
             out.write_all(text.as_bytes())
         })?)
     }
-}
-
-/// Whether a merge into a folder has begun and was killed: the mark says so, and nothing is there that a merge does not write.
-/// A folder that holds anything else is refused.
-fn begun_merge(path: &Path) -> Result<bool, Error> {
-    let refuse = |why: &str| {
-        let path = path.display();
-        Err(Error::Usage(format!(
-            "output folder {path} {why}; merge into a new one"
-        )))
-    };
-    if path.join(STUDY).exists() {
-        return refuse("holds a study");
-    }
-    if is_unused(path)? {
-        return Ok(false);
-    }
-    let ours = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        MERGED.contains(&&*name) || [LOCK, MERGING].contains(&&*name) || output::is_left_over(path)
-    };
-    let is_marked = embedded::read(&path.join(MERGING)).is_ok_and(|text| text == MERGES);
-    if is_marked && output::entries(path)?.iter().all(ours) {
-        return Ok(true);
-    }
-    refuse("is not empty")
-}
-
-/// What a merge writes before `study.toml`.
-const MERGED: [&str; 5] = ["runs", VERSIONS, RESULTS, JOURNAL, checksums::FILE];
-
-/// Removes what a merge wrote that was killed.
-fn remove_merge(path: &Path) -> Result<(), Error> {
-    for name in MERGED
-        .map(|name| path.join(name))
-        .iter()
-        .filter(|path| path.exists())
-    {
-        let removed = if name.is_dir() {
-            fs::remove_dir_all(name)
-        } else {
-            fs::remove_file(name)
-        };
-        removed.map_err(|source| Error::Folder {
-            path: name.clone(),
-            source,
-        })?;
-    }
-    remove_left_overs(path)
 }
 
 /// A study's finished runs, and what its plan has.
@@ -341,7 +294,7 @@ pub(super) fn read_study(path: &Path, flags: &Flags) -> Result<Study, Error> {
 }
 
 /// Whether a folder is new, empty, or holds only what a process left that died before the study began.
-fn is_unused(path: &Path) -> Result<bool, Error> {
+pub(super) fn is_unused(path: &Path) -> Result<bool, Error> {
     if !path.exists() {
         return Ok(true);
     }
@@ -357,7 +310,7 @@ fn is_unused(path: &Path) -> Result<bool, Error> {
     Ok(output::entries(path)?.iter().all(ours))
 }
 
-fn remove_left_overs(path: &Path) -> Result<(), Error> {
+pub(super) fn remove_left_overs(path: &Path) -> Result<(), Error> {
     for left in output::entries(path)?
         .into_iter()
         .filter(|path| output::is_left_over(path))

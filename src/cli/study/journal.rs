@@ -132,6 +132,7 @@ impl Journal {
     }
 
     fn append_line(&self, line: &str) -> io::Result<()> {
+        let is_new = !self.path.exists();
         let mut options = OpenOptions::new();
         let mut file: File = options
             .read(true)
@@ -146,7 +147,11 @@ impl Journal {
         file.set_len(whole)?;
         file.seek(SeekFrom::Start(whole))?;
         file.write_all(format!("{line}\n").as_bytes())?;
-        file.sync_data()
+        file.sync_data()?;
+        match self.path.parent().filter(|_| is_new) {
+            Some(folder) => checkpoint::sync_folder(folder),
+            None => Ok(()),
+        }
     }
 }
 

@@ -79,7 +79,10 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
             "{done} of {all} runs; `cwgnc study --resume --output {output}` does the rest"
         ));
     }
-    report::command(&Report::of(&folder.path, args.json, args.quiet))
+    let reported = report::command(&Report::of(&folder.path, args.json, args.quiet));
+    // After the report, for a merge that is killed in it is repeated; a report that fails is no reason to repeat one.
+    folder.end_merge()?;
+    reported
 }
 
 /// Copies a folder with everything in it; each file is there whole or not at all.

@@ -15,6 +15,7 @@ mod flags;
 mod folder;
 mod journal;
 mod merge;
+mod merging;
 mod resolve;
 mod run;
 mod versions;

@@ -7,7 +7,7 @@ use super::super::expect::{Expectation, Expected};
 use super::super::implied::{Implied, Look};
 use super::super::interval::Interval;
 use super::super::tensor::Tensor;
-use super::{Fit, rungs};
+use super::{Fit, applies, rungs};
 use rayon::prelude::*;
 
 /// How well the expectation explains the output.
@@ -16,10 +16,10 @@ pub(super) fn fit(case: &Case, after: &[&Tensor], expectation: &mut Expectation,
         return Fit::No;
     }
     let rungs = rungs(case);
-    let loosest = rungs.last().copied().unwrap_or(case.declared);
     // A sample rules out most. What is right to the bit is within the tolerance, too.
     let holds = |expected: &mut Expected| {
-        expected.declare(case, loosest);
+        let loosest = rungs.iter().rfind(|rung| applies(case, rung, expected));
+        expected.declare(case, loosest.copied().unwrap_or(case.declared));
         holds(case, after, expected, Look::Sample)
     };
     if !expectation.components.iter_mut().all(holds) {
@@ -56,6 +56,9 @@ fn bits(
             continue;
         };
         let rung = rungs.iter().position(|&declared| {
+            if !applies(case, &declared, expected) {
+                return false;
+            }
             expected.declare(case, declared);
             let allowed = expected.allowed_norm;
             let certain = declared == rungs[0] || !expected.bound.is_vacuous();
@@ -95,9 +98,11 @@ fn tolerated(
     rungs: &[Declared],
     look: Look,
 ) -> Fit {
-    let found = rungs.iter().position(|&declared| {
+    let found = (0..rungs.len()).find(|&rung| {
         expectation.components.par_iter_mut().all(|expected| {
-            expected.declare(case, declared);
+            // Of what is for 16 bits alone, the others need the rung before it.
+            let own = rungs[..=rung].iter().rfind(|rung| applies(case, rung, expected));
+            expected.declare(case, own.copied().unwrap_or(case.declared));
             !expected.bound.is_vacuous() && holds(case, after, expected, look)
         })
     });

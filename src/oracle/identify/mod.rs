@@ -21,7 +21,7 @@ use super::case::{Case, OracleError};
 use super::component::Component;
 use super::declared::{Declared, Reduction};
 use super::exact::Norm;
-use super::expect::{assemble, measure_sharing};
+use super::expect::{Expected, assemble, measure_sharing};
 use super::format::Format;
 use super::implied::Look;
 use super::judge::pair;
@@ -354,11 +354,30 @@ fn rungs(case: &Case) -> Vec<Declared> {
         return vec![with(Reduction::Exact), with(case.declared.reduction)];
     }
     let mut rungs: Vec<Declared> = LADDER.into_iter().map(with).collect();
-    if let (Some(format), None) = (narrow(&case.before), case.declared.per_tensor) {
-        rungs.push(Declared {
-            per_tensor: Some(format),
-            ..with(Reduction::Sequential)
-        });
+    for format in [Format::F16, Format::Bf16] {
+        if !case.before.iter().any(|tensor| tensor.data.format() == format) {
+            continue;
+        }
+        // Norms that are rounded to 16 bits; sums whose every step is.
+        if case.declared.per_tensor.is_none() {
+            rungs.push(Declared {
+                per_tensor: Some(format),
+                ..with(Reduction::Sequential)
+            });
+        }
+        if case.declared.accumulator.is_none() {
+            rungs.push(Declared {
+                accumulator: Some(format),
+                ..with(Reduction::Sequential)
+            });
+        }
     }
     rungs
+}
+
+/// Whether a component can be asked for this rung: what is rounded to 16 bits is of elements of this type.
+fn applies(case: &Case, rung: &Declared, expected: &Expected) -> bool {
+    let own = Some(expected.elements_format());
+    (rung.per_tensor == case.declared.per_tensor || rung.per_tensor == own)
+        && (rung.accumulator == case.declared.accumulator || rung.accumulator == own)
 }

@@ -227,9 +227,12 @@ fn others(wrong: &[&Evidence], all: &[Evidence]) -> Option<Reason> {
     if all.len() < 2 {
         return None;
     }
+    // Where several have such a norm, the types are too coarse to tell one from another.
     let source = |e: &&Evidence| {
         let other = |o: &&Evidence| o.id != e.id && !near(o.n, e.n, e.resolution) && e.is(o.n + e.eps);
-        all.iter().find(other)
+        let mut found = all.iter().filter(other);
+        let first = found.next()?;
+        found.all(|other| other.n == first.n).then_some(first)
     };
     let sources: Option<Vec<&Evidence>> = wrong.iter().map(source).collect();
     let sources = sources?;
