@@ -3,7 +3,8 @@
 use crate::clip_judge::streamed;
 use crate::scratch::fixture;
 use cwgnc::cases::file::read_plain;
-use cwgnc::oracle::{Candidate, Case, Data, Format, Tensor, identify, judge};
+use cwgnc::clip::ClipPolicy;
+use cwgnc::oracle::{Candidate, Case, Data, Fit, Format, Tensor, identify, judge};
 use serde_json::Value;
 
 /// The pairs of `fixtures/mixed`: case, and what the library made of it.
@@ -128,5 +129,34 @@ fn optax_squares_in_the_type_of_each_tensor() {
         let after = after(&format!("global:1@{policy}"), &before);
         let implied = 1.0 / after[1].data.get(0);
         assert!((implied - norm).abs() < 5e-7, "{policy}: {implied}");
+    }
+}
+
+/// TensorFlow adds up squares in the type of the tensor. Beside `F32`, a norm of `F16` that is one step of `F16` off, as such
+/// a sum may be, gives every bit; the same step in `F32` elements' norm, 1e-3, is no sum's.
+#[test]
+fn a_norm_in_16_bits_beside_32() {
+    let x: Vec<f64> = (0..200).map(|i| 0.01 * f64::from(i % 37 - 18)).collect();
+    let tensor = |name: &str, format: Format| Tensor::vector(name, format, &x);
+    let clipped = |t: &Tensor, step: f64| {
+        let format = t.data.format();
+        let norm = t.data.values().iter().map(|x| x * x).sum::<f64>().sqrt();
+        let norm = format.round(format.round(norm) * step);
+        t.with(t.data.values().into_iter().map(|x| format.round(x / norm)))
+    };
+    // 1 + 2⁻¹⁰ is the number after 1 in F16.
+    let step = 1.0 + 2_f64.powi(-10);
+    for (off, fits) in [("h", true), ("w", false)] {
+        let before = vec![tensor("h", Format::F16), tensor("w", Format::F32)];
+        let after: Vec<Tensor> = before
+            .iter()
+            .map(|t| clipped(t, if t.name == off { step } else { 1.0 }))
+            .collect();
+        let policy: ClipPolicy = "component:1@tf-norm".parse().expect("a policy");
+        let case = Case::new(policy.clone(), before);
+        let found = identify(&case, &after).expect("an identification");
+        let own = found.ranked.iter().find(|ranked| ranked.policy == policy);
+        let in_bits = own.is_some_and(|own| matches!(own.fit, Fit::Bits { .. }));
+        assert_eq!(in_bits, fits, "{off}: {own:?}");
     }
 }

@@ -521,3 +521,29 @@ fn a_law_within_the_budget() {
     );
     assert!(of(1e-6).passed());
 }
+
+/// Rows of nearly one norm, in a type so coarse that the norm of each could be that of several others: no reason is made up.
+#[test]
+fn a_norm_among_many_alike_is_nobodys() {
+    let x = |i: usize| {
+        let x = super::sharp_kernels::gradient(64, i as u64);
+        let n = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        // Norms from 1.000 to 1.095.
+        let scale = (1.0 + 0.005 * i as f64) / n;
+        x.into_iter().map(|x| f64::from(x) * scale).collect::<Vec<f64>>()
+    };
+    let before: Vec<Tensor> = (0..20)
+        .map(|i| Tensor::vector(&format!("t{i}"), Format::F16, &x(i)))
+        .collect();
+    // Each is scaled by a norm that is 3 % off, between those of others.
+    let after = before.iter().map(|t| {
+        let k = Format::F16.round(0.5 / (1.03 * norm(t)));
+        t.with(t.data.values().into_iter().map(|x| Format::F16.round(x * k)))
+    });
+    let after: Vec<Tensor> = after.collect();
+    let case = Case::new("component:0.5@exact".parse().expect("a policy"), before);
+    let judgement = judge(&case, &Candidate::new(after)).expect("a judgement");
+    assert_eq!(judgement.exit_code(), 1);
+    let name = judgement.reason.as_ref().map(|reason| reason.name);
+    assert_ne!(name, Some("other-norm"), "{}", judgement.headline());
+}

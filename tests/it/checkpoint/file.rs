@@ -35,6 +35,36 @@ fn a_write_that_fails_half_way_keeps_the_old_file() {
     }
 }
 
+/// While `a` is written its temporary file is locked, so a second write of `a` leaves it alone; one that nobody holds, as a
+/// killed process leaves it, goes with the next write of the same name, and with no other.
+#[test]
+fn what_a_killed_process_left_goes_with_the_next_write() {
+    let dir = folder(&[]);
+    let path = dir.path().join("a");
+    let temporary = || {
+        let mut names = listing(&dir);
+        names.retain(|name| name.ends_with(".tmp"));
+        names
+    };
+    write_atomic(&path, |out| {
+        let own = temporary();
+        assert_eq!(own.len(), 1);
+        write_atomic(&path, |out| out.write_all(b"beside")).unwrap();
+        assert_eq!(temporary(), own);
+        // As if the process had been killed here.
+        let left = format!("{}-left.tmp", own[0].rsplit_once('-').unwrap().0);
+        fs::write(dir.path().join(left), b"half")?;
+        out.write_all(b"own")
+    })
+    .unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"own");
+    assert_eq!(temporary().len(), 1);
+    write_atomic(&dir.path().join("b"), |_| Ok(())).unwrap();
+    assert_eq!(temporary().len(), 1);
+    write_atomic(&path, |_| Ok(())).unwrap();
+    assert_eq!(listing(&dir), ["a", "b"]);
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_named_with_the_file() {

@@ -307,6 +307,22 @@ fn a_merge_stays_in_its_folder() {
     assert!(!out.join("merging").exists());
     let again = merge(&part);
     assert_eq!(again.code, Some(2), "{}", again.stderr);
+    // Killed in its report, it left its mark, and is repeated.
+    let whole = listing(&out);
+    fs::write(out.join("merging"), "cwgnc study merge works here\n").unwrap();
+    fs::remove_file(out.join("report/report.html")).unwrap();
+    merge(&part).succeeded();
+    assert_eq!(listing(&out), whole);
+    assert!(out.join("report/report.html").exists());
+    // Once a study goes on in the folder, it is no merge's any more.
+    fs::write(out.join("merging"), "cwgnc study merge works here\n").unwrap();
+    cwgnc(&["study", "--resume", "--quiet", "--output", text(&out)]).succeeded();
+    let again = merge(&part);
+    assert!(
+        again.code == Some(2) && again.stderr.contains("holds a study"),
+        "{}",
+        again.stderr
+    );
 }
 
 /// A merge that is killed at any moment can be repeated, and ends with the whole study.
