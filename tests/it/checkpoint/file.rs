@@ -43,7 +43,7 @@ fn what_a_killed_process_left_goes_with_the_next_write() {
     let path = dir.path().join("a");
     let temporary = || {
         let mut names = listing(&dir);
-        names.retain(|name| name.ends_with(".tmp"));
+        names.retain(|name| name.starts_with(".cwgnc-"));
         names
     };
     write_atomic(&path, |out| {
