@@ -53,7 +53,7 @@ mod mixed_types;
 #[cfg(feature = "data")]
 mod multi_label;
 mod names;
-#[cfg(feature = "data")]
+#[cfg(feature = "cli")]
 mod one_file;
 #[cfg(feature = "cli")]
 mod oracle_cli;

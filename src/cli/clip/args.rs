@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// docs/clipping.md has the policies and the keys of the report.
 ///
 /// Exit code 0: done; 1: the policy says edge=error and a component is not finite; 2: it cannot be done. With 1 and 2
-/// no gradients are written.
+/// no gradients are written, unless all that failed was to write the memory (--state, --state-out) after them.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "Examples:
   Clip every tensor by itself at 0.05 (CWGNC) and keep a record of the norms:
