@@ -1,13 +1,12 @@
 //! A whole fine-tuning in one file: plain loops over `Vec<f64>`, every backward pass under its forward pass.
 //!
-//! The library reads the built-in encoder and its sentences; all else is here: BERT's embeddings, layers and head, the loss,
-//! component-wise clipping, AdamW. No threads, no traits, no dropout: it is slow, and made to be read. A test holds its
-//! losses and weights to those of the library (`tests/it/one_file.rs`).
+//! The library reads the built-in encoder, makes tokens of its sentences and draws the fresh weights; all else is here:
+//! BERT's embeddings, layers and head, the loss, component-wise clipping, AdamW. Sequences pass one by one, so there is no
+//! padding and no attention mask. No threads, no traits, no dropout: it is slow, and made to be read. A test holds its losses
+//! and weights to those of the library (`tests/it/one_file.rs`).
 //!
-//! ```text
-//! cargo run --release --example one_file
-//! ```
-//! `dy` is the gradient of the loss by `y`. A matrix of activations has one row for each token.
+//! `cargo run --release --example one_file` runs it. `dy` is the gradient of the loss by `y`. A matrix of activations has one
+//! row for each token.
 
 #![expect(clippy::print_stdout, reason = "it is an example")]
 #![expect(clippy::needless_range_loop, reason = "indices as in the equations")]
@@ -146,20 +145,20 @@ fn layer_norm_backward(
     dx
 }
 
-/// `Φ(x)`, the distribution function of the normal distribution.
-fn phi(x: f64) -> f64 {
+/// `Φ(x)`, the distribution function of the standard normal distribution.
+fn cdf(x: f64) -> f64 {
     0.5 * (1.0 + libm::erf(x / 2_f64.sqrt()))
 }
 
 /// GELU: `y = x Φ(x)`.
 fn gelu(x: &Matrix) -> Matrix {
-    let y = x.x.iter().map(|x| x * phi(*x)).collect();
+    let y = x.x.iter().map(|x| x * cdf(*x)).collect();
     Matrix { cols: x.cols, x: y }
 }
 
-/// `dx = dy (Φ(x) + x φ(x))`, `φ(x) = exp(−x²/2) / √(2π)`.
+/// `dx = dy (Φ(x) + x ϕ(x))` with the density `ϕ(x) = exp(−x²/2) / √(2π)`.
 fn gelu_backward(dy: &Matrix, x: &Matrix) -> Matrix {
-    let slope = |x: f64| phi(x) + x * libm::exp(-0.5 * x * x) / (2.0 * PI).sqrt();
+    let slope = |x: f64| cdf(x) + x * libm::exp(-0.5 * x * x) / (2.0 * PI).sqrt();
     let dx = dy.x.iter().zip(&x.x).map(|(dy, x)| dy * slope(*x)).collect();
     Matrix { cols: x.cols, x: dx }
 }
@@ -176,8 +175,7 @@ fn softmax(s: &mut [f64]) {
     }
 }
 
-/// Attention: for each head, on its `d` columns, `S = Q Kᵀ / √d`, `P = softmax(S)` by rows, `C = P V`. Returns `C` and each
-/// head's `P`.
+/// Attention, for each head on its `d` columns: `S = Q Kᵀ / √d`, `P = softmax(S)` by rows, `C = P V`. Returns `C` and all `P`.
 fn attention([q, k, v]: [&Matrix; 3], heads: usize) -> (Matrix, Vec<Matrix>) {
     let (n, d) = (q.rows(), q.cols / heads);
     let (mut c, mut all) = (Matrix::zeros(n, q.cols), Vec::new());
@@ -202,7 +200,8 @@ fn attention([q, k, v]: [&Matrix; 3], heads: usize) -> (Matrix, Vec<Matrix>) {
     (c, all)
 }
 
-/// `dV = Pᵀ dC`, `dP = dC Vᵀ`, `dS = P (dP − Σ_j dP P)` by rows, `dQ = dS K / √d`, `dK = dSᵀ Q / √d`.
+/// `dV = Pᵀ dC`, `dP = dC Vᵀ`, `dS_ij = P_ij (dP_ij − Σ_k dP_ik P_ik)`, `dQ = dS K / √d`, `dK = dSᵀ Q / √d`; `ds` is
+/// `dS_ij / √d`.
 fn attention_backward(dc: &Matrix, [q, k, v]: [&Matrix; 3], all: &[Matrix]) -> [Matrix; 3] {
     let (n, d) = (q.rows(), q.cols / all.len());
     let [mut dq, mut dk, mut dv] = [(); 3].map(|()| Matrix::zeros(n, q.cols));
@@ -300,7 +299,7 @@ fn rows(example: &Example, t: usize) -> [(String, usize); 3] {
 }
 
 /// Forward and backward for one sequence: returns its loss, and adds `share` times its gradient to `grad`.
-/// `x_t = LN(E[id_t] + P[t] + S[type_t])`, the layers, `r = tanh(x_0 Wᵀ + b)`, `z = r Wᵀ + b`, `L = −ln softmax(z)[class]`;
+/// `x_t = LN(E[id_t] + F[t] + G[type_t])`, the layers, `r = tanh(x_0 W_pᵀ + b_p)`, `z = r W_cᵀ + b_c`, `L = −ln softmax(z)[class]`;
 /// backwards `dz = softmax(z) − 1[class]`, `(1 − r²) dr` before the tanh, and each row of a table gets the sum of its uses.
 fn pass(p: &Params, grad: &mut Params, config: &ModelConfig, example: &Example, share: f64) -> f64 {
     let (norm, pooler, classifier) = ("bert.embeddings.LayerNorm", "bert.pooler.dense", "classifier");
@@ -348,11 +347,13 @@ fn pass(p: &Params, grad: &mut Params, config: &ModelConfig, example: &Example, 
     loss
 }
 
-/// CWGNC: `g ← g · min(1, c / (‖g‖₂ + 1e-6))`, each parameter's gradient by itself.
+/// CWGNC: `g ← g · min(1, c / (‖g‖₂ + 1e-6))`, each parameter's gradient by itself. NaN passes.
 fn clip(grad: &mut Params, c: f64) {
     for g in grad.values_mut() {
-        let scale = (c / (dot(&g.x, &g.x).sqrt() + 1e-6)).min(1.0);
-        g.x.iter_mut().for_each(|g| *g *= scale);
+        let scale = 1.0 / (dot(&g.x, &g.x).sqrt() + 1e-6) * c;
+        if scale < 1.0 || scale.is_nan() {
+            g.x.iter_mut().for_each(|g| *g *= scale);
+        }
     }
 }
 
@@ -382,12 +383,12 @@ impl Training {
         loss
     }
 
-    /// AdamW as in PyTorch; biases and layer norms do not decay. In step `t`:
+    /// PyTorch's AdamW with its usual numbers; biases and layer norms do not decay, as in transformers' `Trainer`. Step `t`:
     /// `m ← β₁ m + (1−β₁) g`, `v ← β₂ v + (1−β₂) g²`, `w ← w − lr λ w`, `w ← w − lr m/(1−β₁ᵗ) / (√v / √(1−β₂ᵗ) + ε)`
     fn adamw(&mut self, grad: &Params, lr: f64) {
         self.steps += 1;
         let [beta1, beta2, eps, decay] = [0.9, 0.999, 1e-8, 0.01];
-        let [one, two] = [beta1, beta2].map(|beta| 1.0 - libm::pow(beta, f64::from(self.steps)));
+        let [unbias1, unbias2] = [beta1, beta2].map(|beta| 1.0 - libm::pow(beta, f64::from(self.steps)));
         let [first, second] = &mut self.moments;
         let moments = first.values_mut().zip(second.values_mut());
         for (((name, w), g), (m, v)) in self.params.iter_mut().zip(grad.values()).zip(moments) {
@@ -397,7 +398,7 @@ impl Training {
                 m[i] = beta1 * m[i] + (1.0 - beta1) * g[i];
                 v[i] = beta2 * v[i] + (1.0 - beta2) * g[i] * g[i];
                 w[i] -= if decays { lr * decay * w[i] } else { 0.0 };
-                w[i] -= lr / one * m[i] / (v[i].sqrt() / two.sqrt() + eps);
+                w[i] -= lr / unbias1 * m[i] / (v[i].sqrt() / unbias2.sqrt() + eps);
             }
         }
     }
@@ -419,8 +420,8 @@ pub(crate) fn params(model: &SequenceClassifier<f64>) -> Params {
     all
 }
 
-/// Fine-tunes `builtin:shallow` on the first sentences of `builtin:acceptability`, at the rate and the threshold of
-/// `examples/fine_tune.rs`.
+/// Fine-tunes `builtin:shallow` once over the first 480 sentences of `builtin:acceptability`, at the rate and the threshold
+/// of `examples/fine_tune.rs`; AdamW is transformers' without decay there.
 fn main() -> Result<(), Box<dyn Error>> {
     let (task, folder, batch, steps) = (Builtin::Acceptability, Path::new("builtin:shallow"), 8, 60);
     let mut config = checkpoint::read_config(folder)?.config;

@@ -113,7 +113,9 @@ fn create_for(target: &Path, folder: &Path) -> io::Result<NamedTempFile> {
     let prefix = format!(".cwgnc-{}-", fnv1a64(name).trim_start_matches("fnv1a64:"));
     for entry in std::fs::read_dir(folder)?.flatten() {
         let is_ours = |name: &str| name.starts_with(&prefix) && name.ends_with(SUFFIX);
-        if entry.file_name().to_str().is_some_and(is_ours) {
+        // A pipe of such a name would be opened for ever.
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && entry.file_name().to_str().is_some_and(is_ours) {
             remove_unlocked(&entry.path());
         }
     }
@@ -129,7 +131,7 @@ fn create_for(target: &Path, folder: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Removes a temporary file that no process holds. What cannot be removed is in nobody's way.
-fn remove_unlocked(path: &Path) {
+pub(crate) fn remove_unlocked(path: &Path) {
     let Ok(file) = File::options().write(true).open(path) else {
         return;
     };

@@ -46,6 +46,8 @@ mod weights;
 pub use config::{FolderConfig, read_config};
 pub use config_write::write_config;
 pub use error::{CheckpointError, ProblemKind, TensorProblem};
+#[cfg(feature = "cli")]
+pub(crate) use file::remove_unlocked;
 pub use file::{fnv1a64, read, sync_folder, write_atomic};
 pub(crate) use json::duplicate_key;
 pub use load::{Purpose, load, load_into};

@@ -108,13 +108,18 @@ pub(super) fn is_sealed(folder: &Path) -> Result<bool, Error> {
             path.display()
         ))
     };
-    let hashes: Map<String, Value> = serde_json::from_slice(&checkpoint::read(&file)?)
+    let sealed = checkpoint::read(&file)?;
+    let hashes: Map<String, Value> = serde_json::from_slice(&sealed)
         .map_err(|error| damaged(&file, &format!("it is not JSON: {error}")))?;
     for (name, expected) in &hashes {
         let path = folder.join(name);
         let bytes = checkpoint::read(&path).map_err(|error| damaged(&path, &error.to_string()))?;
         if expected.as_str() != Some(&*fnv1a64(&bytes)) {
-            return Err(damaged(&path, &format!("{FILE} has another hash of it")));
+            // Another process may have written both between the two readings.
+            return match checkpoint::read(&file) {
+                Ok(now) if now != sealed => is_sealed(folder),
+                _ => Err(damaged(&path, &format!("{FILE} has another hash of it"))),
+            };
         }
     }
     Ok(true)

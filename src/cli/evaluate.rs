@@ -32,7 +32,14 @@ fn run<T: Real>(args: &Eval) -> Result<(), Error> {
     let encoder = TextEncoder::from_folder(&args.model.dir, &config)?;
     let mut dev = Vec::new();
     for source in &corpus.dev {
-        dev.push(source.encode(&encoder, asked.max_tokens, &mut progress)?);
+        let (sequences, facts) = source.encode_with_facts(&encoder, asked.max_tokens, &mut progress)?;
+        if let Some((words, lost @ 1..)) = facts.words {
+            progress.message(&format!(
+                "warning: {}: {lost} of {words} tags do not count: their words were cut off, or have no token",
+                facts.path
+            ));
+        }
+        dev.push(sequences);
     }
     let zeros = SequenceClassifier::<T>::zeros;
     let (model, _) = checkpoint::load(&args.model.dir, &config, Purpose::Inference, zeros)?;

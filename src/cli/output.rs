@@ -145,7 +145,8 @@ pub(super) fn is_left_over(path: &Path) -> bool {
     resume::is_partial(path) || name.starts_with(".cwgnc-") && name.ends_with(".tmp")
 }
 
-fn is_same(a: &Path, b: &Path) -> bool {
+/// Whether two paths lead to one file or folder.
+pub(super) fn is_same(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 

@@ -55,17 +55,7 @@ impl Source {
         }
     }
 
-    /// The tokenised examples with their targets.
-    pub(super) fn encode(
-        &self,
-        encoder: &TextEncoder,
-        max_tokens: usize,
-        progress: &mut Progress,
-    ) -> Result<Vec<Sequence>, Error> {
-        self.sequences(encoded(encoder, &self.set.examples, max_tokens, progress)?)
-    }
-
-    /// [`Source::encode`], and what there is to say of the file.
+    /// The tokenised examples with their targets, and what there is to say of the file.
     pub(super) fn encode_with_facts(
         &self,
         encoder: &TextEncoder,

@@ -119,6 +119,13 @@ fn of_single_labels(labels: &[(usize, &str)], column: &str) -> Result<Problem, D
     if let Some(label) = first(&|look| look == Look::Missing) {
         return Err(doubt(label, "marks a missing value".to_owned()));
     }
+    let is_list = |label: &str| serde_json::from_str::<Vec<serde_json::Value>>(label).is_ok();
+    if let Some(label) = labels.iter().find(|(_, label, _)| is_list(label)) {
+        return Err(doubt(
+            label,
+            "is a list; `--problem-type multi-label` reads lists of labels".to_owned(),
+        ));
+    }
     let is_number = |look| matches!(look, Look::Integer | Look::Fraction { .. });
     let (numbers, all) = (count(&is_number), labels.len());
     if numbers > 0 && numbers < all {

@@ -75,7 +75,7 @@ const NAMES: [&str; 30] = [
     "module_.x y.bias",
 ];
 
-const CONVENTIONS: [&str; 28] = [
+const CONVENTIONS: [&str; 29] = [
     "exact",
     "torch",
     "torch",
@@ -102,11 +102,12 @@ const CONVENTIONS: [&str; 28] = [
     "tf-average-graph",
     "tf-privacy",
     "paddle-global",
+    "paddle-norm",
     "mindspore",
     "div-max",
 ];
 
-const RULES: [&str; 18] = [
+const RULES: [&str; 20] = [
     "none",
     "value:C",
     "value:C@tf",
@@ -125,6 +126,8 @@ const RULES: [&str; 18] = [
     "autoclip:50",
     "percentile:5",
     "zclip:2,alpha=0.5,warmup=2,max=1",
+    "adagc:1.05",
+    "stable-spam:0.999",
 ];
 
 const PARTITIONS: [&str; 10] = [
@@ -485,4 +488,12 @@ fn any_gradients_under_any_policy() {
 #[test]
 fn laws_accuse_no_right_clipper() {
     hold(count(2000), broken_law);
+}
+
+#[test]
+fn every_convention_is_drawn() {
+    for convention in Convention::ALL {
+        let drawn = |text: &&str| text.split([',', '/']).next() == Some(convention.name());
+        assert!(CONVENTIONS.iter().any(drawn), "{convention}");
+    }
 }

@@ -6,7 +6,8 @@ use crate::gradcheck::small_config;
 use cwgnc::model::{Activation, Batch, Family, ModelConfig, Noise, Problem, SequenceClassifier, Tokens};
 use cwgnc::nn::activation;
 use cwgnc::nn::attention::{self, Spans};
-use cwgnc::nn::cross_entropy::{Criterion, cross_entropy};
+use cwgnc::nn::binary_cross_entropy::binary_cross_entropy;
+use cwgnc::nn::cross_entropy::{Criterion, cross_entropy, cross_entropy_of_some};
 use cwgnc::nn::dropout::Mask;
 use cwgnc::nn::embedding::Embedding;
 use cwgnc::nn::layer_norm::LayerNorm;
@@ -211,6 +212,21 @@ const SUBJECTS: &[Subject] = &[
         };
         let (z, labels) = (matrix(s[0], s[2], &pool), vec![1; s[1]]);
         drop(cross_entropy(z.view(), &labels, &criterion, 1.0, &pool));
+    }),
+    ("cross_entropy_of_some", &['n', 'n', 'h', 'h'], |s| {
+        let pool = Pool::new();
+        let criterion = Criterion {
+            smoothing: 0.0,
+            weights: Some(vec![0.5; s[3]]),
+        };
+        let (z, labels) = (matrix(s[0], s[2], &pool), vec![Some(1); s[1]]);
+        drop(cross_entropy_of_some(z.view(), &labels, &criterion, 1.0, &pool));
+    }),
+    ("binary_cross_entropy", &['n', 'n', 'h', 'h'], |s| {
+        let pool = Pool::new();
+        let targets = Array2::ones((s[1], s[3]));
+        let z = matrix(s[0], s[2], &pool);
+        drop(binary_cross_entropy(z.view(), targets.view(), 1.0, &pool));
     }),
     ("mean_squared_error", &['n', 'n', 'h', 'h'], |s| {
         let pool = Pool::new();

@@ -308,6 +308,25 @@ fn labels_that_are_one_label() {
     assert_eq!(problem(&["3e38", "1", "2"], None), Ok(Problem::Regression));
 }
 
+/// The text of a list is one label only for whoever says so: two orders of one list would be two classes.
+#[test]
+fn a_list_in_a_cell_is_no_class() {
+    let table = "sentence,label\nthe soup,\"[\"\"price\"\", \"\"taste\"\"]\"\nthe bread,\"[\"\"taste\"\", \"\"price\"\"]\"\nthe tea,[]\n";
+    let error = read("lists.csv", table).expect_err("lists");
+    assert!(
+        error.starts_with("lists.csv line 2: label `[\"price\", \"taste\"]` in column `label` is a list; `--problem-type multi-label`"),
+        "{error}"
+    );
+    let path = file("lists.csv", table);
+    for (given, classes) in [(Problem::Classification, 3), (Problem::MultiLabel, 2)] {
+        let (set, _) = read_user_train(&path, &UserColumns::default(), Some(given)).expect("told which");
+        assert_eq!(
+            (set.labels.problem(), set.labels.output_names().len()),
+            (given, classes)
+        );
+    }
+}
+
 /// Whole numbers with a fraction are either, and a label for each row is neither.
 #[test]
 fn columns_that_are_no_labels_for_sure() {

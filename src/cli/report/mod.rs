@@ -82,14 +82,13 @@ pub(super) fn command(args: &Report) -> Result<(), Error> {
 
 /// Makes a folder of a report, without the unfinished files of a report that was killed.
 fn make(folder: &Path) -> Result<(), Error> {
-    let fail = |path: &Path| {
-        let path = path.to_owned();
-        |source| Error::Folder { path, source }
-    };
-    std::fs::create_dir_all(folder).map_err(fail(folder))?;
+    std::fs::create_dir_all(folder).map_err(|source| Error::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
     let entries = output::entries(folder)?.into_iter();
     for left in entries.filter(|path| output::is_left_over(path) && path.is_file()) {
-        std::fs::remove_file(&left).map_err(fail(&left))?;
+        checkpoint::remove_unlocked(&left);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::cli::Error;
 use crate::cli::output::LOG;
 use crate::study::PlannedRun;
 use serde_json::{Map, Value};
+use std::fs::OpenOptions;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -82,8 +83,16 @@ pub(super) fn run_all(
             match ended.recv_timeout(Duration::from_secs(1)) {
                 Ok((run, result, time)) => {
                     let result = result.and_then(|record| {
-                        let log = folder.run(&run.id()).join(LOG);
-                        let log = fnv1a64(&checkpoint::read(&log)?);
+                        let path = folder.run(&run.id()).join(LOG);
+                        // On the disk before the journal has its hash there.
+                        let synced = OpenOptions::new().append(true).open(&path);
+                        synced
+                            .and_then(|log| log.sync_all())
+                            .map_err(|source| Error::Folder {
+                                path: path.clone(),
+                                source,
+                            })?;
+                        let log = fnv1a64(&checkpoint::read(&path)?);
                         folder.journal.append(&record, time.as_secs_f64(), Some(&log))?;
                         Ok(record)
                     });

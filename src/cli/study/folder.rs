@@ -13,7 +13,7 @@
 use super::file;
 use super::flags::Flags;
 use super::journal::{Entries, Journal};
-use super::merging::{begun_merge, mark, remove_mark, remove_merge};
+use super::merging::{begun_merge, mark, only_holds, remove_mark, remove_merge};
 use super::versions::{PORTABLE, check_version, read_versions, version_differences, versions};
 use crate::checkpoint;
 use crate::cli::{Error, checksums, output};
@@ -111,6 +111,7 @@ impl Folder {
     pub(super) fn open_merged(
         path: &Path,
         study: Study,
+        merged: &Entries,
         fill: impl FnOnce(&Self) -> Result<Map<String, Value>, Error>,
     ) -> Result<Self, Error> {
         begun_merge(path)?;
@@ -118,6 +119,7 @@ impl Folder {
         let lock = lock(path, Use::Alone)?;
         // Again, for another merge may have ended before this one had the lock.
         if begun_merge(path)? {
+            only_holds(path, merged)?;
             remove_merge(path)?;
         }
         mark(path)?;

@@ -16,6 +16,16 @@ use std::path::Path;
 pub(super) fn command(args: &Merge) -> Result<(), Error> {
     let flags = Flags::new();
     let first = &args.folders[0];
+    if let Some(folder) = args
+        .folders
+        .iter()
+        .find(|folder| output::is_same(folder, &args.output))
+    {
+        let folder = folder.display();
+        return Err(Error::Usage(format!(
+            "{folder} is merged, and cannot be --output too"
+        )));
+    }
     checksums::is_sealed(first)?;
     let (study, mut versions) = (read_study(first, &flags)?, read_versions(first)?);
     check_version(first, &versions)?;
@@ -58,7 +68,7 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
             }
         }
     }
-    let folder = Folder::open_merged(&args.output, study, |folder| {
+    let folder = Folder::open_merged(&args.output, study, &merged, |folder| {
         for (id, place) in &places {
             copy(&place.join("runs").join(id), &folder.run(id))?;
         }

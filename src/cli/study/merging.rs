@@ -1,7 +1,7 @@
 //! A merge that is not complete: its mark, and what is to be removed before it is done anew.
 
 use super::folder::{LOCK, RESULTS, STUDY, VERSIONS, is_unused, remove_left_overs};
-use super::journal::JOURNAL;
+use super::journal::{Entries, JOURNAL, Journal};
 use crate::checkpoint;
 use crate::cli::{Error, checksums, output, report};
 use crate::embedded;
@@ -18,6 +18,20 @@ pub(super) fn mark(folder: &Path) -> Result<(), Error> {
     Ok(checkpoint::write_atomic(&folder.join(MERGING), |out| {
         out.write_all(MERGES)
     })?)
+}
+
+/// Refuses a folder with runs that the merge would not write again: those of another merge, which was killed in its report.
+pub(super) fn only_holds(folder: &Path, merged: &Entries) -> Result<(), Error> {
+    let there = Journal::new(folder).read()?.records;
+    let mut other = there
+        .iter()
+        .filter(|(id, record)| merged.records.get(*id) != Some(*record));
+    other.next().map_or(Ok(()), |(id, _)| {
+        Err(Error::Usage(format!(
+            "output folder {} holds run {id} of another merge; merge into a new one",
+            folder.display()
+        )))
+    })
 }
 
 /// Takes the mark of a merge away, if there is one.

@@ -94,6 +94,10 @@ pub(super) fn kernel(
             };
             let level = theta * before + (1.0 - theta) * second;
             let bound = level / (1.0 - libm::pow(*theta, steps as f64 + 1.0));
+            // What does not count in the largest may lie above it.
+            if second <= bound {
+                return Kernel::Keep;
+            }
             Kernel::Bend {
                 m: m.constant(bound),
                 largest: second,

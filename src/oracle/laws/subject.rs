@@ -245,7 +245,12 @@ impl Experiment<'_> {
                 .hi
         });
         let largest = norms.fold(0.0, f64::max);
-        let threshold = (4.0 * largest).max(0.001);
+        // The ε of a policy counts as well as the norm: `c/(n + ε)` is to be above 1.
+        let eps = match self.case.policy.rule {
+            Rule::Norm { eps, .. } => eps,
+            _ => 0.0,
+        };
+        let threshold = (4.0 * largest.max(eps)).max(0.001);
         if threshold > self.format.max() || !self.case.policy.selections.is_empty() {
             return Ok(None);
         }

@@ -323,6 +323,27 @@ fn a_merge_stays_in_its_folder() {
         "{}",
         again.stderr
     );
+    // A merge of another study that was killed in its report keeps its runs.
+    fs::write(out.join("merging"), "cwgnc study merge works here\n").unwrap();
+    let journal = out.join("journal.jsonl");
+    let lines = fs::read_to_string(&journal).unwrap();
+    assert!(!lines.is_empty());
+    let empty = dir.join("empty");
+    fs::create_dir_all(&empty).unwrap();
+    for name in ["study.toml", "study.json", "checksums.json"] {
+        fs::copy(part.join(name), empty.join(name)).unwrap();
+    }
+    let refused = cwgnc(&["study", "merge", text(&empty), "--output", text(&out)]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("of another merge"), "{}", refused.stderr);
+    assert_eq!(fs::read_to_string(&journal).unwrap(), lines);
+    // What is merged is no output.
+    let refused = cwgnc(&["study", "merge", text(&part), "--output", text(&part)]);
+    assert!(
+        refused.code == Some(2) && refused.stderr.contains("cannot be --output too"),
+        "{}",
+        refused.stderr
+    );
 }
 
 /// A merge that is killed at any moment can be repeated, and ends with the whole study.
