@@ -119,12 +119,8 @@ fn of_single_labels(labels: &[(usize, &str)], column: &str) -> Result<Problem, D
     if let Some(label) = first(&|look| look == Look::Missing) {
         return Err(doubt(label, "marks a missing value".to_owned()));
     }
-    let is_list = |label: &str| serde_json::from_str::<Vec<serde_json::Value>>(label).is_ok();
-    if let Some(label) = labels.iter().find(|(_, label, _)| is_list(label)) {
-        return Err(doubt(
-            label,
-            "is a list; `--problem-type multi-label` reads lists of labels".to_owned(),
-        ));
+    if let Some((label, reason)) = odd(&labels) {
+        return Err(doubt(label, reason.to_owned()));
     }
     let is_number = |look| matches!(look, Look::Integer | Look::Fraction { .. });
     let (numbers, all) = (count(&is_number), labels.len());
@@ -163,6 +159,29 @@ fn of_single_labels(labels: &[(usize, &str)], column: &str) -> Result<Problem, D
         }));
     }
     Ok(Problem::Classification)
+}
+
+/// The first label that is none, whatever the others are, and why.
+fn odd<'l, 't>(labels: &'l [(usize, &'t str, Look)]) -> Option<(&'l (usize, &'t str, Look), &'static str)> {
+    let is_list = |label: &str| serde_json::from_str::<Vec<serde_json::Value>>(label).is_ok();
+    let list = labels.iter().find(|(_, label, _)| is_list(label));
+    let list = list.map(|label| {
+        (
+            label,
+            "is a list; `--problem-type multi-label` reads lists of labels",
+        )
+    });
+    let reasons = [
+        (Look::Comma, "has a comma; numbers are written as in 1.5"),
+        (Look::Dressed, "is a number in blanks or quotes"),
+        (Look::Missing, "marks a missing value"),
+    ];
+    list.or_else(|| {
+        reasons.into_iter().find_map(|(wrong, reason)| {
+            let first = labels.iter().find(|(_, _, look)| *look == wrong)?;
+            Some((first, reason))
+        })
+    })
 }
 
 /// Two labels that differ in blanks, in case, or in how a number is written.

@@ -16,16 +16,7 @@ use std::path::Path;
 pub(super) fn command(args: &Merge) -> Result<(), Error> {
     let flags = Flags::new();
     let first = &args.folders[0];
-    if let Some(folder) = args
-        .folders
-        .iter()
-        .find(|folder| output::is_same(folder, &args.output))
-    {
-        let folder = folder.display();
-        return Err(Error::Usage(format!(
-            "{folder} is merged, and cannot be --output too"
-        )));
-    }
+    no_output(args)?;
     checksums::is_sealed(first)?;
     let (study, mut versions) = (read_study(first, &flags)?, read_versions(first)?);
     check_version(first, &versions)?;
@@ -49,24 +40,7 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
         }
         let entries = Journal::new(path).entries_of(&study)?;
         entries.check_logs(path)?;
-        for (id, record) in entries.records {
-            match merged.records.get(&id) {
-                Some(known) if *known != record => {
-                    let path = path.display();
-                    return Err(Error::Study(format!(
-                        "run {id} has other results in {path} than before"
-                    )));
-                }
-                Some(_) => {}
-                None => {
-                    merged.seconds.insert(id.clone(), entries.seconds[&id]);
-                    let log = entries.logs.get(&id);
-                    merged.logs.extend(log.map(|hash| (id.clone(), hash.clone())));
-                    merged.records.insert(id.clone(), record);
-                    places.push((id, path));
-                }
-            }
-        }
+        places.extend(take(&mut merged, entries, path)?.into_iter().map(|id| (id, path)));
     }
     let folder = Folder::open_merged(&args.output, study, &merged, |folder| {
         for (id, place) in &places {
@@ -93,6 +67,42 @@ pub(super) fn command(args: &Merge) -> Result<(), Error> {
     // After the report, for a merge that is killed in it is repeated; a report that fails is no reason to repeat one.
     folder.end_merge()?;
     reported
+}
+
+/// Refuses an output that is one of the folders to be merged.
+fn no_output(args: &Merge) -> Result<(), Error> {
+    let mut folders = args.folders.iter();
+    let Some(folder) = folders.find(|folder| output::is_same(folder, &args.output)) else {
+        return Ok(());
+    };
+    let folder = folder.display();
+    Err(Error::Usage(format!(
+        "{folder} is merged, and cannot be --output too"
+    )))
+}
+
+/// Adds the entries of a folder to those of the folders before it, and gives the runs that are new.
+fn take(merged: &mut Entries, entries: Entries, folder: &Path) -> Result<Vec<String>, Error> {
+    let mut new = Vec::new();
+    for (id, record) in entries.records {
+        match merged.records.get(&id) {
+            Some(known) if *known != record => {
+                let folder = folder.display();
+                return Err(Error::Study(format!(
+                    "run {id} has other results in {folder} than before"
+                )));
+            }
+            Some(_) => {}
+            None => {
+                merged.seconds.insert(id.clone(), entries.seconds[&id]);
+                let log = entries.logs.get(&id);
+                merged.logs.extend(log.map(|hash| (id.clone(), hash.clone())));
+                merged.records.insert(id.clone(), record);
+                new.push(id);
+            }
+        }
+    }
+    Ok(new)
 }
 
 /// Copies a folder with everything in it; each file is there whole or not at all.

@@ -87,23 +87,24 @@ pub(super) fn kernel(
             };
             Kernel::Times(m.constant(min(1.0, scale)))
         }
-        Adaptive::StableSpam { theta } => {
-            let before = match memory {
-                Some(Memory::Level(level)) => *level,
-                _ => 0.0,
-            };
-            let level = theta * before + (1.0 - theta) * second;
-            let bound = level / (1.0 - libm::pow(*theta, steps as f64 + 1.0));
-            // What does not count in the largest may lie above it.
-            if second <= bound {
-                return Kernel::Keep;
-            }
-            Kernel::Bend {
-                m: m.constant(bound),
-                largest: second,
-            }
-        }
+        Adaptive::StableSpam { theta } => bend(*theta, memory, steps, m, second),
     }
+}
+
+/// Stable-SPAM: what lies above the level of the largest magnitudes is scaled down to it.
+fn bend(theta: f64, memory: Option<&Memory>, steps: u64, m: Machine, largest: f64) -> Kernel {
+    let before = match memory {
+        Some(Memory::Level(level)) => *level,
+        _ => 0.0,
+    };
+    let level = theta * before + (1.0 - theta) * largest;
+    let bound = level / (1.0 - libm::pow(theta, steps as f64 + 1.0));
+    // What does not count in the largest may lie above it.
+    if largest <= bound {
+        return Kernel::Keep;
+    }
+    let m = m.constant(bound);
+    Kernel::Bend { m, largest }
 }
 
 /// `n > c ? x·(c/n) : x`.

@@ -51,6 +51,8 @@ fn turn(folder: &Path) {
             });
         fs::write(&path, lines.collect::<Vec<_>>().concat()).unwrap();
     }
+    // Nor those of the study's files.
+    fs::remove_file(folder.join("checksums.json")).unwrap();
 }
 
 /// `merge` and `--resume` refuse to put runs of both kinds together until they are told to.
