@@ -107,18 +107,6 @@ fn of_single_labels(labels: &[(usize, &str)], column: &str) -> Result<Problem, D
     };
     let first = |is: &dyn Fn(Look) -> bool| labels.iter().find(|(_, _, look)| is(*look));
     let count = |is: &dyn Fn(Look) -> bool| labels.iter().filter(|(_, _, look)| is(*look)).count();
-    if let Some(label) = first(&|look| look == Look::Comma) {
-        return Err(doubt(
-            label,
-            "has a comma; numbers are written as in 1.5".to_owned(),
-        ));
-    }
-    if let Some(label) = first(&|look| look == Look::Dressed) {
-        return Err(doubt(label, "is a number in blanks or quotes".to_owned()));
-    }
-    if let Some(label) = first(&|look| look == Look::Missing) {
-        return Err(doubt(label, "marks a missing value".to_owned()));
-    }
     if let Some((label, reason)) = odd(&labels) {
         return Err(doubt(label, reason.to_owned()));
     }

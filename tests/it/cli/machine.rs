@@ -42,10 +42,10 @@ fn turn(folder: &Path) {
             text.replace(&format!("{key}{here}"), &format!("{key}{}", !here))
         });
         assert_ne!(was, now, "{file}");
-        // Without the checksums, which are of the lines as they were.
+        // Without the hashes, which are of the lines as they were.
         let lines = now
             .split_inclusive('\n')
-            .map(|line| match line.split_once(",\"checksum\"") {
+            .map(|line| match line.split_once(",\"log\":") {
                 Some((record, _)) => format!("{record}}}\n"),
                 None => line.to_owned(),
             });
